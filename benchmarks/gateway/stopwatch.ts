@@ -20,7 +20,7 @@ export class Stopwatch {
     return steps.map((step, at): Step => {
       const times: number[] = [];
       this.#times.set(STEPS[at]!, times);
-      return async (exchange, next) => {
+      const measured: Step = async (exchange, next) => {
         const began = performance.now();
         behind = 0;
         try {
@@ -37,10 +37,14 @@ export class Stopwatch {
           times.push((whole - behind) * 1_000);
         }
       };
+      return step.isFor ? Object.assign(measured, { isFor: step.isFor }) : measured;
     });
   }
 
   costs(): readonly StepCost[] {
-    return [...this.#times].map(([step, times]) => ({ step, us: median(times) }));
+    // A step that the measured route does not have costs it nothing.
+    return [...this.#times]
+      .filter(([, times]) => times.length > 0)
+      .map(([step, times]) => ({ step, us: median(times) }));
   }
 }

@@ -9,10 +9,9 @@ import type { ActionTarget, Request } from "./route/route.ts";
 
 export const callAction =
   (): Step =>
-  async ({ route, req, res, request }) => {
+  ({ route, req, res, request }) => {
     const target = route.target as ActionTarget;
-    const result = await call(req.$ctx, res, target, request);
-    return answerOf(target, result);
+    return call(req.$ctx, res, target, request).then(result => answerOf(target, result));
   };
 
 /** The answer over HTTP, of what the action has answered. */

@@ -114,7 +114,7 @@ async function tellRoutes(
 /** The caller of an endpoint; wrong credentials count as on any route. */
 function identify(gateway: Endpoints, req: IncomingMessage, res: ServerResponse): Promise<Verified> {
   const address = addressOf(req, gateway.proxies);
-  return limitFailuresOf(gateway, { req, res, address }, () => gateway.callers.identify(req));
+  return limitFailuresOf(gateway, { req, res, address }, async () => gateway.callers.identify(req));
 }
 
 /** No permission stands for this text, so a key that is narrowed to some does not open it. */

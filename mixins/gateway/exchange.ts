@@ -31,8 +31,7 @@ export interface Exchange {
   readonly res: ServerResponse;
   /** The network of the client. */
   readonly address: string;
-  /** When each step began, as `performance.now()` has it. */
-  readonly marks: number[];
+  readonly marks: Mark[];
   /** Set by `identify`. */
   caller: Verified;
   /** Set by `readRequest`. */
@@ -41,6 +40,14 @@ export interface Exchange {
   conditions: Conditions | undefined;
   /** The kept answer from which this one is made. Set by `answerFromCache`. */
   kept?: Entry | undefined;
+}
+
+/** When a step began. */
+export interface Mark {
+  /** Index of the step. */
+  readonly at: number;
+  /** As `performance.now()` has it. */
+  readonly began: number;
 }
 
 /** An answer on its way out, before it is written. */
@@ -61,7 +68,14 @@ export interface Answer {
  * A step of the pipeline. It may refuse by throwing, answer by itself, or call `next` and change what comes back. An
  * answer that is `undefined` has been written already, or has no client any more.
  */
-export type Step = (exchange: Exchange, next: () => Promise<Answer | undefined>) => Promise<Answer | undefined>;
+export type Step = Pass & {
+  /** Whether it has anything to do for requests of this route. Default: for all. The others do not pass it. */
+  readonly isFor?: (route: Route) => boolean;
+};
+type Pass = (exchange: Exchange, next: () => Promise<Answer | undefined>) => Promise<Answer | undefined>;
+
+/** A step of some routes only. It need not ask again whether the route is one of them. */
+export const stepFor = (isFor: (route: Route) => boolean, pass: Pass): Step => Object.assign(pass, { isFor });
 
 /** The parts of a gateway that its steps use. */
 export interface Parts {

@@ -52,7 +52,7 @@ import { endpointsOf, internalEndpointsOf } from "./endpoints.ts";
 import { gatewayEnvironment } from "./environment.ts";
 import { gatewayErrors } from "./errors.ts";
 import { isInternal } from "./internal-routes.ts";
-import { CLIENT_LEFT, methodsOf, patternOf, routeOf, Router, type RouterService } from "./moleculer-web.ts";
+import { methodsOf, patternOf, routeOf, Router, type RouterService } from "./moleculer-web.ts";
 import { AccessLog, shareOf } from "./observability/access-log.ts";
 import { measureGateway, type Measure } from "./observability/measure.ts";
 import { spanOf, traceRequests } from "./observability/request-spans.ts";
@@ -153,7 +153,6 @@ export const Gateway = ({
   methods: {
     /** The last place of every error, from the router, the guard, the endpoints and the pipeline. */
     errorHandler(this: GatewayService, req: IncomingMessage, res: ServerResponse, error: unknown): void {
-      if (error === CLIENT_LEFT) return;
       const mapped = toProblem(error, requestId(req));
       tellOfError(this, req, mapped.problem, error);
       announceOn(res, req, this.retiring.get(patternOf(this, req) ?? ""));

@@ -15,6 +15,7 @@ interface Alias {
   readonly method: string;
   readonly fullPath: string;
   match(path: string): object | false;
+  readonly handler: (req: IncomingMessage, res: ServerResponse) => Promise<unknown>;
   toString: () => string;
 }
 interface Match {
@@ -32,20 +33,13 @@ export type RouterService = Service & {
   servicesChanged?: () => void;
 };
 
-/** Ends a request whose client has left. It is not a failure and gets no answer. */
-export const CLIENT_LEFT = new Error("the client has left");
-
 /** Answers a request of this route. `this` is the service. */
-export type Answer<S> = (service: S, route: Route, req: GatewayRequest, res: ServerResponse) => Promise<void>;
+export type Answer<S> = (service: S, route: Route, req: GatewayRequest, res: ServerResponse) => Promise<unknown>;
 
-/**
- * An alias for moleculer-web: synchronous, since a rejected promise of an alias stays unhandled there. The router
- * waits, from the moment that it routes, for the response to finish or close; a response that was closed earlier does
- * neither.
- */
+/** An alias for moleculer-web: its promise goes to `routeHandler`, which is ours, too. */
 const handlerOf = <S>(route: Route, answer: Answer<S>) =>
-  function (this: S, req: IncomingMessage, res: ServerResponse, next: (error: unknown) => void): void {
-    void answer(this, route, req as GatewayRequest, res).then(() => res.destroyed && next(CLIENT_LEFT), next);
+  function (this: S, req: IncomingMessage, res: ServerResponse): Promise<unknown> {
+    return answer(this, route, req as GatewayRequest, res);
   };
 
 /** moleculer-web as a mixin that routes requests to `answer`. */
@@ -89,6 +83,26 @@ export function Router<S extends RouterService>(routes: readonly Route[], answer
           this.matches = { path, found: found.filter((match): match is Match => match.params !== false) };
         }
         return this.matches.found;
+      },
+      /**
+       * Answers a request by its alias. moleculer-web's own method goes through what our one route leaves off (middlewares, CORS,
+       * lists, limits, merged params), and listens to the response until it has left.
+       */
+      async routeHandler(
+        this: S,
+        _ctx: unknown,
+        _route: object,
+        req: IncomingMessage,
+        res: ServerResponse,
+        found?: Match,
+      ) {
+        // Falsy: nothing was routed.
+        if (!found) return undefined;
+        Object.assign(req, { $params: { params: found.params }, $alias: found.alias });
+        // A response that fails is one whose client has left; without a listener the process would end.
+        res.on("error", () => {});
+        await found.alias.handler.call(this, req, res);
+        return true;
       },
       /** moleculer-web's own method would match every alias again. */
       resolveAlias(this: S, path: string, method: string): Match | false {

@@ -8,12 +8,22 @@ import { isIP, isIPv6 } from "node:net";
  * request from, so that entries further to the left are the client's own invention.
  */
 export function addressOf(req: IncomingMessage, proxies: number): string {
+  if (proxies === 0) return networkOfPeer(req.socket);
   const peer = req.socket.remoteAddress ?? "";
-  if (proxies === 0) return networkOf(peer);
   const forwarded = String(req.headers["x-forwarded-for"] ?? "")
     .split(",")
     .map(text => withoutPort(text.trim()));
   return networkOf(forwarded.at(-proxies) ?? forwarded[0]!) || networkOf(peer);
+}
+
+/** The network of each connection, which is asked for three times in a request. */
+const peers = new WeakMap<object, string>();
+
+function networkOfPeer(socket: IncomingMessage["socket"]): string {
+  let network = peers.get(socket);
+  // A connection that has ended has no address any more.
+  if (network === undefined) peers.set(socket, (network = networkOf(socket.remoteAddress ?? "")));
+  return network;
 }
 
 /** Some balancers append the client's port: `192.0.2.7:51234`, `[2001:db8::1]:51234`. */

@@ -1,5 +1,6 @@
 // Reads the body of a request within limits, in place of moleculer-web's parser: that one inflates and converts charsets, which
 // we refuse anyway, takes three times as long, and quotes the body in its errors.
+import { isAscii } from "node:buffer";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Refusal } from "../kernel/index.ts";
 import { httpErrors } from "./errors.ts";
@@ -46,15 +47,17 @@ export interface Body {
 }
 
 /**
- * The JSON body, `{}` when there is none. Any JSON value passes here, `null` too; the route refuses any but an object.
+ * The JSON body, `{}` when there is none; at once if it has arrived. Any JSON value passes here, `null` too; the route refuses any but an object.
  * Refuses a body that is broken, too large, too deep or poisoned.
  */
-export async function readBody(req: IncomingMessage): Promise<Body> {
-  return hasBody(req.headers) ? parseBody(await plainBytesOf(req)) : { body: {}, isPlain: true };
+export function readBody(req: IncomingMessage): Body | Promise<Body> {
+  if (!hasBody(req.headers)) return { body: {}, isPlain: true };
+  const bytes = plainBytesOf(req);
+  return bytes instanceof Promise ? bytes.then(parseBody) : parseBody(bytes);
 }
 
 /** The value of a body's bytes, `{}` for none. */
-export function parseBody(bytes: Uint8Array): Body {
+export function parseBody(bytes: Buffer): Body {
   checkBytes(bytes);
   const text = textOf(bytes);
   if (text === "") return { body: {}, isPlain: true };
@@ -74,11 +77,21 @@ export async function readText(req: IncomingMessage): Promise<string> {
   return hasBody(req.headers) ? textOf(await plainBytesOf(req)) : "";
 }
 
-async function plainBytesOf(req: IncomingMessage): Promise<Buffer> {
+function plainBytesOf(req: IncomingMessage): Buffer | Promise<Buffer> {
   // 50 kB can inflate to 50 MB before any limit is checked.
   if ((req.headers["content-encoding"] ?? "identity").toLowerCase() !== "identity")
     throw httpErrors.UNSUPPORTED_ENCODING();
-  return bytesOf(req);
+  return bytesAtHand(req) ?? bytesOf(req);
+}
+
+/**
+ * The bytes of a body that came with its header, as most do: Node has read all of it before the request is begun. Undefined
+ * for any other body. Waiting for the stream instead takes a promise, four listeners and a turn of the loop.
+ */
+function bytesAtHand(req: IncomingMessage): Buffer | undefined {
+  const { "content-length": length } = req.headers;
+  const isAtHand = req.complete && !req.destroyed && length !== undefined && req.readableLength === Number(length);
+  return isAtHand ? (req.read() as Buffer) : undefined;
 }
 
 function bytesOf(req: IncomingMessage): Promise<Buffer> {
@@ -135,7 +148,9 @@ const tooManyValues = (): Refusal =>
   httpErrors.TOO_MANY_VALUES({ keys: limits.bodyKeysMax, items: limits.bodyItemsMax });
 const tooDeep = (): Refusal => httpErrors.BODY_TOO_DEEP({ levels: limits.bodyDepthMax });
 
-function textOf(bytes: Uint8Array): string {
+function textOf(bytes: Buffer): string {
+  // Most bodies are: to decode them costs a fifth of what the decoder takes.
+  if (isAscii(bytes)) return bytes.toString("latin1");
   try {
     return utf8.decode(bytes);
   } catch {

@@ -7,6 +7,7 @@ const MEDIA_TYPE = new RegExp(
 );
 const PARAMETERS = new RegExp(PARAMETER, "g");
 
+const JSON_TYPE = "application/json";
 export const MERGE_PATCH = "application/merge-patch+json";
 /** Characters: longer ones are no media type, and would be costly to match. */
 const CHARS_MAX = 200;
@@ -18,6 +19,8 @@ const unquoted = (value: string): string =>
 
 /** Type and subtype of a Content-Type in lower case, if it is well-formed and names no other charset than UTF-8. */
 export function mediaTypeOf(header: string | undefined): string | undefined {
+  // Nearly all are written so: the patterns take ten times as long as all other checks of the header.
+  if (header === JSON_TYPE) return JSON_TYPE;
   if (header === undefined || header.length > CHARS_MAX) return undefined;
   const { type, parameters } = MEDIA_TYPE.exec(header)?.groups ?? {};
   if (type === undefined) return undefined;
@@ -31,5 +34,5 @@ export function mediaTypeOf(header: string | undefined): string | undefined {
 /** Whether it is JSON, with any parameters: RFC 8259 defines none. PATCH also takes a merge patch (RFC 7396), which ours is. */
 export function isAcceptedType(header: string | undefined, method: string): boolean {
   const type = mediaTypeOf(header);
-  return type === "application/json" || (method === "PATCH" && type === MERGE_PATCH);
+  return type === JSON_TYPE || (method === "PATCH" && type === MERGE_PATCH);
 }

@@ -21,6 +21,14 @@ test("a window ends, and the next begins with the next count", async () => {
   expect(await counter.add("ada")).toEqual({ count: 1, endsInMs: WINDOW_MS });
 });
 
+test("a new window is no longer than it says, at whichever fraction of a millisecond it begins", async () => {
+  const { counter, pass } = start();
+  for (let n = 0; n < 50; n++) {
+    pass(WINDOW_MS + n / 7);
+    expect((await counter.add("ada")).endsInMs).toBe(WINDOW_MS);
+  }
+});
+
 test("one of several processes counts for all of them", async () => {
   const { counter } = start({ processes: 4 });
   expect((await counter.add("ada")).count).toBe(4);

@@ -42,21 +42,33 @@ export class MemoryCounter implements Counter {
   async read(key: string): Promise<Count> {
     const window = this.#windows.get(key);
     const endsInMs = window ? window.until - this.#options.clock.monotonic() : 0;
-    return window && endsInMs > 0 ? { count: window.count * this.#options.processes, endsInMs } : NONE;
+    return window && endsInMs > 0 ? this.#countOf(window, endsInMs) : NONE;
   }
 
   async add(key: string): Promise<Count> {
+    return this.count(key);
+  }
+
+  /** As `add`, at once. */
+  count(key: string): Count {
     const { clock, windowMs, keysMax } = this.#options;
     const now = clock.monotonic();
-    const window = this.#windows.get(key);
-    if (window && window.until > now) window.count++;
-    else {
-      // The newest at the end, so that the first is the oldest.
-      this.#windows.delete(key);
-      this.#windows.set(key, { count: 1, until: now + windowMs });
-      if (this.#windows.size > keysMax) this.#windows.delete(this.#windows.keys().next().value!);
+    const open = this.#windows.get(key);
+    if (open && open.until > now) {
+      open.count++;
+      return this.#countOf(open, open.until - now);
     }
-    return this.read(key);
+    // The newest at the end, so that the first is the oldest.
+    this.#windows.delete(key);
+    const window = { count: 1, until: now + windowMs };
+    this.#windows.set(key, window);
+    if (this.#windows.size > keysMax) this.#windows.delete(this.#windows.keys().next().value!);
+    // Not a difference: in floating point it may be more, and a client would be told one second too many.
+    return this.#countOf(window, windowMs);
+  }
+
+  #countOf({ count }: { readonly count: number }, endsInMs: number): Count {
+    return { count: count * this.#options.processes, endsInMs };
   }
 
   async giveBack(key: string): Promise<void> {

@@ -60,29 +60,45 @@ export class Admission {
    * Does the work when there is a place and resolves to its result; to undefined when the client has left before. Throws
    * Unavailable `SATURATED` (outcome none) when too many requests wait, or too many of this address are here.
    */
-  async run<T>(address: string, client: Client, work: () => Promise<T>): Promise<T | undefined> {
+  run<T>(address: string, client: Client, work: () => Promise<T>): Promise<T | undefined> {
     const own = this.#byAddress.get(address) ?? 0;
     const full = this.isFull;
     if (own >= limits.requestsPerAddressMax || (full && this.#waiting.size >= limits.requestsWaitingMax)) {
       this.#refused++;
-      throw gatewayErrors.SATURATED();
+      return Promise.reject(gatewayErrors.SATURATED());
     }
     this.#byAddress.set(address, own + 1);
-    try {
-      if (full) {
-        this.#tell(true);
-        if (!(await this.#turn(client))) return undefined;
-      } else if (++this.#taken === 1) this.#gaveBackAt = this.#clock.monotonic();
-      try {
-        return client.destroyed ? undefined : await work();
-      } finally {
-        this.#giveBack();
-      }
-    } finally {
-      const left = this.#byAddress.get(address)! - 1;
-      if (left > 0) this.#byAddress.set(address, left);
-      else this.#byAddress.delete(address);
+    if (!full) {
+      if (++this.#taken === 1) this.#gaveBackAt = this.#clock.monotonic();
+      return this.#atWork(address, client, work);
     }
+    this.#tell(true);
+    return this.#turn(client).then(hasPlace => {
+      if (hasPlace) return this.#atWork(address, client, work);
+      this.#leave(address);
+      return undefined;
+    });
+  }
+
+  #atWork<T>(address: string, client: Client, work: () => Promise<T>): Promise<T | undefined> {
+    const end = (): void => {
+      this.#giveBack();
+      this.#leave(address);
+    };
+    try {
+      if (!client.destroyed) return work().finally(end);
+      end();
+      return Promise.resolve(undefined);
+    } catch (error) {
+      end();
+      return Promise.reject(error);
+    }
+  }
+
+  #leave(address: string): void {
+    const left = this.#byAddress.get(address)! - 1;
+    if (left > 0) this.#byAddress.set(address, left);
+    else this.#byAddress.delete(address);
   }
 
   /** Waits for a place; false when the client has left instead. */

@@ -1,5 +1,4 @@
 // The person of a bearer access token, and the tokens that were verified lately.
-import { hash } from "node:crypto";
 import type { JSONWebKeySet } from "jose";
 import { LRUCache } from "lru-cache";
 import type { User } from "../../contract/index.ts";
@@ -28,6 +27,7 @@ export const ANONYMOUS: User = Object.freeze({ id: "", roles: Object.freeze([]) 
 export class Authenticator {
   readonly #verifier: TokenVerifier;
   readonly #clock: Clock;
+  /** By their own text, which travels with the calls anyway: a digest of each request's token costs more than to find it. */
   readonly #verified = new LRUCache<string, Verified & { readonly cachedUntil: number }>({ max: limits.tokensMax });
 
   constructor(options: { fetchKeys: () => Promise<JSONWebKeySet>; issuer: string; clock: Clock }) {
@@ -43,17 +43,19 @@ export class Authenticator {
     return this.verify(token);
   }
 
-  /** The user of a token; verified tokens are remembered. Refuses (401) an expired or forged one. */
-  async verify(token: string): Promise<Verified> {
-    const key = hash("sha256", token, "base64url");
-    const known = this.#verified.get(key);
-    if (known && known.cachedUntil > this.#clock.now()) return known;
+  /** The user of a token, at once if it was verified lately. Rejects with a refusal (401) for an expired or forged one. */
+  verify(token: string): Verified | Promise<Verified> {
+    const known = this.#verified.get(token);
+    return known && known.cachedUntil > this.#clock.now() ? known : this.#verifyAnew(token);
+  }
+
+  async #verifyAnew(token: string): Promise<Verified> {
     try {
       const verified = await this.check(token);
-      this.#remember(key, verified);
+      this.#remember(token, verified);
       return verified;
     } catch (error) {
-      if (isRefusal(error)) this.#verified.delete(key);
+      if (isRefusal(error)) this.#verified.delete(token);
       throw error;
     }
   }
@@ -65,7 +67,7 @@ export class Authenticator {
   remembers(authorization: string | undefined): boolean {
     const token = BEARER.exec(authorization ?? "")?.[1];
     if (token === undefined || token.length > limits.tokenCharsMax) return false;
-    const known = this.#verified.peek(hash("sha256", token, "base64url"));
+    const known = this.#verified.peek(token);
     return known !== undefined && known.expiresAt > this.#clock.now();
   }
 
@@ -77,8 +79,8 @@ export class Authenticator {
   }
 
   /** Verified tokens; the one that was longest without use is forgotten first. Refusals are not remembered: an attacker sends another token each time. */
-  #remember(key: string, verified: Verified): void {
+  #remember(token: string, verified: Verified): void {
     const cachedUntil = Math.min(verified.expiresAt, this.#clock.now() + limits.tokenCacheMs);
-    this.#verified.set(key, { ...verified, cachedUntil });
+    this.#verified.set(token, { ...verified, cachedUntil });
   }
 }

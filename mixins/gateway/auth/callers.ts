@@ -52,20 +52,17 @@ export class Callers {
   }
 
   /**
-   * The user of a request. Refuses a missing, malformed, expired, revoked or forged credential (401: `UNAUTHENTICATED`,
+   * The user of a request, at once for a token that was verified lately. Refuses a missing, malformed, expired, revoked or forged credential (401: `UNAUTHENTICATED`,
    * `INVALID_TOKEN`, `INVALID_KEY`, `SESSION_ENDED`), and a change by cookie from a page of another site (403 `CSRF`).
    */
-  async identify(req: IncomingMessage): Promise<Verified> {
+  identify(req: IncomingMessage): Verified | Promise<Verified> {
     const credential = credentialOf(req, this.#parts);
     if (!credential) throw gatewayErrors.UNAUTHENTICATED();
     const { kind, text } = credential;
     if (kind === "token") return this.#parts.authenticator.verify(text);
     if (kind === "session") this.#parts.crossSite.refuse(req);
-    try {
-      return await this.#parts.exchanges.of(kind, text);
-    } catch (error) {
-      if (isRefusal(error) && error.code === 401) throw REFUSED[kind]();
-      throw error;
-    }
+    return this.#parts.exchanges.of(kind, text).catch((error: unknown) => {
+      throw isRefusal(error) && error.code === 401 ? REFUSED[kind]() : error;
+    });
   }
 }

@@ -1,6 +1,7 @@
 // Gives a browser the cookie of the session that its log-in opened, and takes it back at its log-out. The cookie's value goes
 // from the service to the header alone: the body of the answer, which scripts can read, has no part of it.
-import type { Parts, Step } from "../exchange.ts";
+import { stepFor, type Parts, type Step } from "../exchange.ts";
+import type { ActionTarget, Route } from "../route/route.ts";
 
 /** A session that was opened, in the answer's meta. */
 export const SESSION_OPENED = "session-opened";
@@ -11,12 +12,9 @@ export interface SessionOpened {
   readonly expiresAt: number;
 }
 
-export const keepSession =
-  ({ cookies }: Parts): Step =>
-  async (exchange, next) => {
+export const keepSession = ({ cookies }: Parts): Step =>
+  stepFor(keepsSession, async (exchange, next) => {
     const { route, req, request } = exchange;
-    const keeps = "action" in route.target ? route.target.session : undefined;
-    if (keeps === undefined) return next();
     const { for: named } = request.body as { for?: string };
     const name = named === undefined ? cookies.nameOf(req) : cookies.named(named, "for");
     exchange.request = { ...request, session: cookies.valueOf(req, name) };
@@ -26,6 +24,9 @@ export const keepSession =
       value: "",
       expiresAt: 0,
     };
-    const cookie = keeps === "open" ? cookies.set(name, value, expiresAt) : cookies.clear(name);
+    const cookie =
+      (route.target as ActionTarget).session === "open" ? cookies.set(name, value, expiresAt) : cookies.clear(name);
     return { ...answer, headers: { ...answer.headers, "Set-Cookie": cookie } };
-  };
+  });
+
+const keepsSession = ({ target }: Route): boolean => "action" in target && target.session !== undefined;

@@ -5,20 +5,18 @@ import type { Meta } from "../../contract/index.ts";
 import { canonicalJson } from "../../kernel/index.ts";
 import { ANONYMOUS } from "../auth/authentication.ts";
 import { answerOf } from "../call-action.ts";
-import type { Answer, Exchange, Parts, Step } from "../exchange.ts";
+import { stepFor, type Answer, type Exchange, type Parts, type Step } from "../exchange.ts";
 import { limits } from "../limits.ts";
-import type { ActionTarget, Request } from "../route/route.ts";
+import type { ActionTarget, Request, Route } from "../route/route.ts";
 import type { Filled, Found } from "./answer-cache.ts";
 import { cacheControlOf, surrogateKeyOf, type CachePolicy } from "./cache-policy.ts";
 
-export const answerFromCache =
-  ({ broker, answers }: Parts): Step =>
-  async (exchange, next) => {
+export const answerFromCache = ({ broker, answers }: Parts): Step =>
+  stepFor(isCached, async (exchange, next) => {
     const { route, request } = exchange;
     const target = route.target as ActionTarget;
     if (target.invalidates) return changing(target.invalidates, request, next, tags => answers.invalidate(tags));
-    const { cache } = target;
-    if (!cache) return next();
+    const cache = target.cache!;
     const found = await answers.get({
       key: keyOf(exchange),
       lifetimes: cache,
@@ -31,7 +29,10 @@ export const answerFromCache =
     if (!found) return undefined;
     exchange.kept = found.entry;
     return { ...found.answer, headers: { ...found.answer.headers, ...agedHeaders(answers, found) } };
-  };
+  });
+
+const isCached = ({ target }: Route): boolean =>
+  "action" in target && (target.cache !== undefined || target.invalidates !== undefined);
 
 /** How old the answer is, and whether it was kept: `Age` (RFC 9111, 5.1) and `X-Cache`. */
 export const agedHeaders = (

@@ -21,12 +21,12 @@ import {
 } from "../../kernel/index.ts";
 import { redisOf } from "../../redis/index.ts";
 import { gatewayErrors } from "../errors.ts";
-import type { Answer, Exchange, Parts, Step } from "../exchange.ts";
+import { stepFor, type Answer, type Exchange, type Parts, type Step } from "../exchange.ts";
 import { failpoint } from "../failpoints.ts";
 import { limits } from "../limits.ts";
 import type { ActionTarget } from "../route/route.ts";
 import { fingerprintOf, keptFingerprintOf } from "./fingerprint.ts";
-import { KEY_FIELD } from "./key.ts";
+import { KEY_FIELD, takesKey } from "./key.ts";
 import { RedisAnswers } from "./redis-answers.ts";
 import { RunningKeys } from "./running.ts";
 import { ServiceAnswers } from "./service-answers.ts";
@@ -39,29 +39,29 @@ export const answerOnce = ({ broker, keyService: service }: Parts): Step => {
   const running = new RunningKeys();
   const secret = lastingSecretOf(broker);
   const leaseMs = nodeEnvironment.of(broker).REQUEST_TIMEOUT_MS + limits.answerLeaseMs;
-  return async (exchange, pass) => {
-    if (exchange.request.key === undefined) return pass();
-    const next = async () => {
-      const answer = await pass();
-      failpoint("gateway:before-answer-kept");
-      return answer;
-    };
-    const scope = scopeOf(exchange);
-    const found = running.begin(scope, () => fingerprintOf(exchange));
-    if (found !== "free") throw refusalOf(found);
-    try {
-      const { idempotent } = exchange.route.target as ActionTarget;
-      if (idempotent && !shared) return await next();
-      const seal = { key: exchange.request.key, secret };
-      const own = { scope, owner: randomUUID(), holder: exchange.request.user.id };
-      const claim: HeldClaim = { ...own, fingerprint: keptFingerprintOf(exchange, seal) };
-      if (idempotent) return await runCommand(shared!, claim, next);
-      return await runOnce({ store, claim, leaseMs, exchange, broker }, next);
-    } finally {
-      running.end(scope);
-    }
+  const claimed = async (exchange: Exchange, name: string, next: Next): Promise<Answer | undefined> => {
+    const { key, user } = exchange.request;
+    const own = { scope: hash("sha256", name, "base64url"), owner: randomUUID(), holder: user.id };
+    const claim: HeldClaim = { ...own, fingerprint: keptFingerprintOf(exchange, { key: key!, secret }) };
+    if (shared && isIdempotent(exchange)) return runCommand(shared, claim, next);
+    return runOnce({ store, claim, leaseMs, exchange, broker }, next);
   };
+  return stepFor(takesKey, (exchange, pass) => {
+    if (exchange.request.key === undefined) return pass();
+    const name = nameOf(exchange);
+    const found = running.begin(name, () => fingerprintOf(exchange));
+    if (found !== "free") throw refusalOf(found);
+    const next = (): Promise<Answer | undefined> =>
+      pass().then(answer => {
+        failpoint("gateway:before-answer-kept");
+        return answer;
+      });
+    const answering = isIdempotent(exchange) && !shared ? next() : claimed(exchange, name, next);
+    return answering.finally(() => running.end(name));
+  });
 };
+
+const isIdempotent = ({ route }: Exchange): boolean => (route.target as ActionTarget).idempotent;
 
 /**
  * A secret of all gateways. None where a restart would make another one, by which no repeat would be known again: the
@@ -159,8 +159,8 @@ function refusalOf(found: "running" | "other", endsInMs: number = limits.answerA
 }
 
 /**
- * The key of one user on one route. Hashed: a store shows neither, and every key has the same length. A credential that is
- * narrowed to scopes has keys of its own: the answer to another one may be more than it may read.
+ * The key of one user on one route. Hashed for a store, which then shows neither, and every key has the same length. A
+ * credential that is narrowed to scopes has keys of its own: the answer to another one may be more than it may read.
  */
-const scopeOf = ({ route, request: { user, key } }: Exchange): string =>
-  hash("sha256", JSON.stringify([user.id, user.scopes, route.method, route.url, key]), "base64url");
+const nameOf = ({ route, request: { user, key } }: Exchange): string =>
+  JSON.stringify([user.id, user.scopes, route.method, route.url, key]);

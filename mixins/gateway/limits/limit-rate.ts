@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { isRefusal } from "../../kernel/index.ts";
 import { ANONYMOUS } from "../auth/authentication.ts";
 import type { Callers } from "../auth/callers.ts";
-import type { Exchange, Parts, Step } from "../exchange.ts";
+import { stepFor, type Exchange, type Parts, type Step } from "../exchange.ts";
 import { rateLimitsOf, type RateLimits } from "./rate-limits.ts";
 
 /**
@@ -13,17 +13,17 @@ import { rateLimitsOf, type RateLimits } from "./rate-limits.ts";
  */
 export const limitFailures = ({ broker, callers }: Parts): Step => {
   const rates = rateLimitsOf(broker);
-  return async (exchange, next) => {
-    if (exchange.route.access === "public") return next();
-    return countingGuesses({ rates, callers }, exchange, next, () => exchange.caller.user === ANONYMOUS);
-  };
+  return stepFor(
+    ({ access }) => access !== "public",
+    (exchange, next) => countingGuesses({ rates, callers }, exchange, next, () => exchange.caller.user === ANONYMOUS),
+  );
 };
 
 /**
  * Answers an endpoint beside the routes by `work`, which identifies the caller: wrong credentials count there, too, since
  * they cost and tell as much.
  */
-export const limitFailuresOf = <T>(
+export const limitFailuresOf = async <T>(
   { broker, callers }: Pick<Parts, "broker" | "callers">,
   client: Client,
   work: () => Promise<T>,
@@ -31,7 +31,7 @@ export const limitFailuresOf = <T>(
 
 type Client = Pick<Exchange, "res" | "address"> & { readonly req: IncomingMessage };
 
-async function countingGuesses<T>(
+function countingGuesses<T>(
   { rates, callers }: { rates: RateLimits; callers: Callers },
   { req, res, address }: Client,
   work: () => Promise<T>,
@@ -39,12 +39,10 @@ async function countingGuesses<T>(
 ): Promise<T> {
   if (!hasCredentials(req.headers)) return work();
   rates.refuseGuesser(address, res, () => callers.remembers(req));
-  try {
-    return await work();
-  } catch (error) {
+  return work().catch(async (error: unknown) => {
     if (isRefusal(error) && error.code === 401 && isGuess()) await rates.countFailure(address);
     throw error;
-  }
+  });
 }
 
 /** Whether there is something to check: a token, a key, or a cookie of ours. Pages have cookies of others too. */
@@ -55,22 +53,21 @@ const OWN_COOKIE = /(?:^|;)[ \t]*(?:__Host-)?valence/;
 
 export const limitRate = ({ broker }: Parts): Step => {
   const rates = rateLimitsOf(broker);
-  return async (exchange, next) => {
-    await rates.count(exchange);
-    try {
-      return await next();
-    } catch (error) {
+  return (exchange, next) => {
+    const counting = rates.count(exchange);
+    const passed = counting ? counting.then(next) : next();
+    return passed.catch((error: unknown) => {
       // Another limit than the counted one, of an account or its mails: what is left of this one would mislead.
       if (isRefusal(error) && error.code === 429 && error.type !== "RATE_LIMITED")
         exchange.res.removeHeader("RateLimit");
       throw error;
-    }
+    });
   };
 };
 
 export const limitAccount = ({ broker }: Parts): Step => {
   const rates = rateLimitsOf(broker);
-  return async (exchange, next) => {
+  const pass: Step = async (exchange, next) => {
     const failed = await rates.countAccount(exchange);
     try {
       return await next();
@@ -80,4 +77,5 @@ export const limitAccount = ({ broker }: Parts): Step => {
       throw error;
     }
   };
+  return stepFor(route => rates.countsAccounts(route), pass);
 };

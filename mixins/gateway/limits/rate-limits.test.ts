@@ -23,7 +23,7 @@ const start = () => {
       res: { setHeader: (name: string, value: string) => (headers[name] = value) },
       caller: { user: { id: caller.id, roles: [] }, expiresAt: Infinity, ...(caller.keyId && { keyId: caller.keyId }) },
     } as unknown as Exchange;
-    const error = await rates.count(exchange).then(
+    const error = await Promise.try(() => rates.count(exchange)).then(
       () => undefined,
       (thrown: { type: string; data: object }) => thrown,
     );

@@ -57,16 +57,30 @@ export class RateLimits {
     this.#failures = options.percent === 0 ? undefined : this.#windowOf("failed-authentication", FAILURES);
   }
 
-  /** Counts a request for its user, key or address. Refuses (429 `RATE_LIMITED`) one too many. */
-  async count({ route, caller, address, res }: Exchange): Promise<void> {
+  /**
+   * Counts a request for its user, key or address. Refuses (429 `RATE_LIMITED`) one too many. At once, without a promise,
+   * where no other gateway has to be asked.
+   */
+  count({ route, caller, address, res }: Exchange): Promise<void> | undefined {
     const limited = this.#limitedOf(route);
-    if (!limited) return;
+    if (!limited) return undefined;
     const key = payerOf(route, caller, address);
     const [first, second] = limited.windows as [Window, Window];
-    const spent = await Promise.all([first.spend(key), second.spend(key)]);
-    res.setHeader("RateLimit-Policy", limited.policy);
-    this.#tell(res, spent);
-    this.#refuse(limited.class, spent);
+    const [ofFirst, ofSecond] = [first.spend(key), second.spend(key)];
+    const counted = (spent: readonly Spent[]): void => {
+      res.setHeader("RateLimit-Policy", limited.policy);
+      this.#tell(res, spent);
+      this.#refuse(limited.class, spent);
+    };
+    if (ofFirst instanceof Promise || ofSecond instanceof Promise)
+      return Promise.all([ofFirst, ofSecond]).then(counted);
+    counted([ofFirst, ofSecond]);
+    return undefined;
+  }
+
+  /** Whether requests of the route are counted for the account that they name, too. */
+  countsAccounts(route: Route): boolean {
+    return this.#limitedOf(route)?.account !== undefined;
   }
 
   /**

@@ -119,26 +119,30 @@ export class Window {
     return undefined;
   }
 
-  /** Counts one request of the key. */
-  async spend(key: string): Promise<Spent> {
+  /** Counts one request of the key: at once in memory, else when Redis has answered. */
+  spend(key: string): Spent | Promise<Spent> {
     const known = this.usedUp(key);
     if (known) return known;
-    const spent = (await this.#spendShared(key)) ?? (await this.#spendAlone(key));
+    const limiter = this.#limiter;
+    if (!limiter) return this.#remembered(key, this.#spendAlone(key));
+    return this.#spendShared(key, limiter).then(spent => this.#remembered(key, spent ?? this.#spendAlone(key)));
+  }
+
+  #remembered(key: string, spent: Spent): Spent {
     if (spent.left === 0) this.#remember(key, spent.endsInMs);
     return spent;
   }
 
-  async #spendShared(key: string): Promise<Spent | undefined> {
-    const limiter = this.#limiter;
-    const counted = limiter && (await this.#shared!.ask(() => limiter.consume(key).catch(refusedOrAway)));
+  async #spendShared(key: string, limiter: RateLimiterRedis): Promise<Spent | undefined> {
+    const counted = await this.#shared!.ask(() => limiter.consume(key).catch(refusedOrAway));
     if (!counted) return undefined;
     const { consumedPoints, remainingPoints, msBeforeNext } = counted;
     const isWithin = consumedPoints <= this.policy.quota;
     return { policy: this.policy, isWithin, left: remainingPoints, endsInMs: msBeforeNext };
   }
 
-  async #spendAlone(key: string): Promise<Spent> {
-    const { count, endsInMs } = await this.#memory.add(key);
+  #spendAlone(key: string): Spent {
+    const { count, endsInMs } = this.#memory.count(key);
     const share = Math.max(1, Math.floor(this.policy.quota / this.#gateways()));
     return { policy: this.policy, isWithin: count <= share, left: Math.max(0, share - count), endsInMs };
   }

@@ -65,7 +65,7 @@ export function traceSteps(first: Step, names: readonly string[]): Step {
     try {
       return await active.inside(span, () => first(exchange, next));
     } finally {
-      for (const [i, at] of marks.entries()) span.event(names[i]!, at);
+      for (const { at, began } of marks) span.event(names[at]!, began);
     }
   };
 }

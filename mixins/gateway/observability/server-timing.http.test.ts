@@ -44,5 +44,14 @@ test("every step of the pipeline has a name", () => {
 });
 
 test("a step that took no time is left out, and the last one lasts to the end", () => {
-  expect(timing(["a", "b", "c"], [0, 5, 5.001], 8)).toBe("a;dur=5.00, c;dur=3.00, total;dur=8.00");
+  const marks = [0, 5, 5.001].map((began, at) => ({ at, began }));
+  expect(timing(["a", "b", "c"], marks, 8)).toBe("a;dur=5.00, c;dur=3.00, total;dur=8.00");
+});
+
+test("a step that the route does not have leaves no gap in the times of the others", () => {
+  const marks = [
+    { at: 0, began: 0 },
+    { at: 2, began: 5 },
+  ];
+  expect(timing(["a", "b", "c"], marks, 8)).toBe("a;dur=5.00, c;dur=3.00, total;dur=8.00");
 });

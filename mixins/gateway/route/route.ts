@@ -344,7 +344,7 @@ export function placed(
   };
 }
 
-const fieldsOf = (search: string): [string, string][] => [...new URLSearchParams(search)];
+const fieldsOf = (search: string): [string, string][] => (search === "" ? [] : [...new URLSearchParams(search)]);
 
 /**
  * The part of a query with the fields that a public read has. Advertisers, libraries and caches append others to any link

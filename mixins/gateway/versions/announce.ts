@@ -1,27 +1,27 @@
 // Tells clients of an older version, on every answer of a route that has a successor, refusals included: since when it is
 // deprecated (RFC 9745), when it ends (RFC 8594), and where the successor is (RFC 5829).
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Answer, Step } from "../exchange.ts";
+import { stepFor, type Step } from "../exchange.ts";
 import { pathOf } from "../../http/siblings.ts";
 import type { Route } from "../route/route.ts";
 
-export const announceSuccessor = (): Step => (exchange, next) => {
-  const { route, req, res } = exchange;
-  return route.retires ? announced(announcementOf(route.retires, req), res, next) : next();
-};
-
-/** On the response too, for refusals and streams, which make no answer. */
-async function announced(
-  announcement: Readonly<Record<string, string>>,
-  res: ServerResponse,
-  next: () => Promise<Answer | undefined>,
-): Promise<Answer | undefined> {
-  for (const [name, value] of Object.entries(announcement)) res.setHeader(name, value);
-  const answer = await next();
-  if (!answer) return undefined;
-  const Link = [announcement["Link"], answer.headers["Link"]].filter(link => link !== undefined).join(", ");
-  return { ...answer, headers: { ...answer.headers, ...announcement, Link } };
-}
+export const announceSuccessor = (): Step =>
+  stepFor(
+    route => route.retires !== undefined,
+    async (exchange, next) => {
+      const { route, req, res } = exchange;
+      const announcement = announcementOf(route.retires!, req);
+      // On the response, for refusals and streams too, which make no answer.
+      for (const name in announcement) res.setHeader(name, announcement[name]!);
+      const answer = await next();
+      if (!answer) return undefined;
+      const { Link: own } = answer.headers;
+      // A response that is kept for others has no other fields than its answer.
+      if (own === undefined && exchange.kept === undefined) return answer;
+      const Link = own === undefined ? announcement["Link"]! : `${announcement["Link"]}, ${own}`;
+      return { ...answer, headers: { ...answer.headers, ...announcement, Link } };
+    },
+  );
 
 /** On a refusal that came before the route, or in place of it. */
 export function announceOn(res: ServerResponse, req: IncomingMessage, retires: Route["retires"]): void {

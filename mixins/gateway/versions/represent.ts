@@ -3,10 +3,10 @@
 // allows: a refusal would leave the client without the outcome.
 import type { ServiceBroker } from "moleculer";
 import type { TSchema } from "typebox";
-import type { Answer, Exchange, GatewayRequest, Parts, Step } from "../exchange.ts";
+import { stepFor, type Answer, type Exchange, type GatewayRequest, type Parts, type Step } from "../exchange.ts";
 import { gatewayErrors } from "../errors.ts";
 import { pathOf } from "../../http/siblings.ts";
-import type { ActionTarget } from "../route/route.ts";
+import type { ActionTarget, Route } from "../route/route.ts";
 import { preferred } from "./accept.ts";
 import { allPages, NDJSON } from "./all-pages.ts";
 import { CSV, csvOf, csvTypeOf, fileNameOf } from "./csv.ts";
@@ -19,9 +19,8 @@ const OF_ONE = [JSON_TYPE] as const;
 const OF_LISTS = [JSON_TYPE, CSV] as const;
 const OF_LINES = [NDJSON, JSON_TYPE] as const;
 
-export const represent =
-  ({ broker, downloads }: Parts): Step =>
-  async (exchange, next) => {
+export const represent = ({ broker, downloads }: Parts): Step =>
+  stepFor(isFormed, async (exchange, next) => {
     const { route, req, request } = exchange;
     const target = route.target as ActionTarget;
     const isRead = req.method === "GET";
@@ -33,7 +32,11 @@ export const represent =
     if (type === NDJSON) return { ...answer, ...allPages(exchange, target, answer.result) };
     if (!isRead && !target.representation) return answer;
     return formed(exchange, target, answer, { type, fields, broker });
-  };
+  });
+
+/** A read may be asked for in any form; a newer version has its own of everything. */
+const isFormed = ({ method, target, nameNew }: Route): boolean =>
+  method === "GET" || nameNew !== undefined || ("action" in target && target.representation !== undefined);
 
 function typeFor({ headers }: GatewayRequest, { list, lines }: ActionTarget): string {
   const offered: readonly string[] = lines !== undefined ? OF_LINES : list === undefined ? OF_ONE : OF_LISTS;
