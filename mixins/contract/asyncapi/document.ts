@@ -136,12 +136,16 @@ function operationOf(channel: EventChannel): object {
 }
 
 function messageOf(
-  { owner, source }: EventChannel,
+  { owner, source, isPublic }: EventChannel,
   { type, version: current, consumers }: CataloguedEvent,
   { cloudType, version, schema, example }: EventVersion,
   schemas: NamedSchemas,
 ): object {
-  const own = { ce_source: { const: source }, ce_type: { const: cloudType } };
+  const own = {
+    ce_source: { const: source },
+    ce_type: { const: cloudType },
+    ...(isPublic && { ce_id: text("An event that comes twice has the same.", { format: "uuid" }) }),
+  };
   return {
     name: cloudType,
     title: type,

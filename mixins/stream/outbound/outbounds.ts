@@ -119,26 +119,41 @@ const consumerNamesOf = ({ event, topic }: Outbound): string[] => [
   ...(topic === undefined ? [] : [`${event}/topic`]),
 ];
 
-function consumersFor(service: Service, outbound: Outbound, { deliveries, sender }: Sending): Consumer[] {
+function consumersFor(service: Service, outbound: Outbound, { webhooks, deliveries, sender }: Sending): Consumer[] {
   const { broker, fullName } = service;
   const source = sourceOf({ namespace: nodeEnvironment.of(broker).NAMESPACE, service: fullName });
   const make = publicEvents(outbound, { source, call: typedCall(broker) });
-  const [webhooks, topic] = consumerNamesOf(outbound) as [string, string?];
-  const consumer = (name: string, take: (made: PublicEvent) => Promise<unknown>): Consumer => ({
+  const [ofWebhooks, ofTopic] = consumerNamesOf(outbound) as [string, string?];
+  const consumer = (
+    name: string,
+    isWanted: () => Promise<boolean>,
+    take: (made: PublicEvent) => Promise<unknown>,
+  ): Consumer => ({
     name,
     types: Object.keys(outbound.on),
     definition: [JSON.stringify(outbound.schema), ...Object.values(outbound.on).map(String)].join("\n"),
     async react(event: Recorded) {
+      // Before the mapping, whose calls cost more than anything here.
+      if (!(await isWanted())) return;
       const made = await make(event);
       if (made !== undefined) await take(made);
     },
   });
-  const toWebhooks = consumer(webhooks, async made => {
-    if ((await deliveries.note(made)) > 0) sender.wake();
-  });
-  if (topic === undefined || kafkaEnvironment.of(broker).KAFKA_BROKERS === undefined) return [toWebhooks];
+  const toWebhooks = consumer(
+    ofWebhooks,
+    () => webhooks.isWanted(outbound.event),
+    async made => {
+      if ((await deliveries.note(made)) > 0) sender.wake();
+    },
+  );
+  if (ofTopic === undefined || kafkaEnvironment.of(broker).KAFKA_BROKERS === undefined) return [toWebhooks];
   const records = new PublicTopic(broker, outbound.topic!);
-  return [toWebhooks, consumer(topic, made => records.publish(made))];
+  const toTopic = consumer(
+    ofTopic,
+    async () => true,
+    made => records.publish(made),
+  );
+  return [toWebhooks, toTopic];
 }
 
 async function webhooksState(webhooks: Webhooks): Promise<DependencyState> {

@@ -116,6 +116,12 @@ export class Webhooks {
     return rows.map(row => targetOf(row, now));
   }
 
+  /** Whether there is a webhook for the event, be it disabled: it may get the event again one day. */
+  async isWanted(event: string): Promise<boolean> {
+    const rows: Row[] = await this.#database.knex("webhooks").select("events");
+    return rows.some(row => eventsOf(row).includes(event));
+  }
+
   /** Ids of those that want the event, paused ones as well; not those that were made long after it. */
   async wanting(event: string, atMs: number, within: Knex): Promise<string[]> {
     const rows: Row[] = await within("webhooks").whereNot({ state: "disabled" });
