@@ -8,6 +8,8 @@ import { cursor, id, limit, listOf, page } from "./params.ts";
 
 const State = Type.Enum(["active", "paused", "disabled"]);
 const event = Type.String({ minLength: 1, maxLength: 200, pattern: "^[a-z][a-z0-9_.]*$" });
+/** Without user and password: what is asked for is recorded before anything else is done. */
+const url = Type.String({ maxLength: 2_000, pattern: "^https?://[^/?#@\\s]+([/?#].*)?$" });
 const moment = Type.Optional(Type.String());
 
 /** A webhook as it is shown: without its secret. `failures`: since the last success. */
@@ -34,7 +36,7 @@ export const webhookContract = {
     /** Makes a webhook for these public events. Not repeatable: the secret is in this answer alone. */
     addWebhook: {
       params: {
-        url: Type.String({ minLength: 1, maxLength: 2_000 }),
+        url,
         events: Type.Array(event, { minItems: 1, maxItems: 50, uniqueItems: true }),
       },
       returns: Type.Object({ ...fields, secret: Type.String() }),
