@@ -50,7 +50,7 @@ export interface DeliveryFilter {
   readonly cursor?: string;
 }
 
-/** Which deliveries of a webhook are sent again: one, or those of events since a moment, of one name or of all. */
+/** Selects the deliveries of a webhook that are sent again: one, or those of events since a moment, of one name or of all. */
 export interface Replay {
   readonly delivery?: string;
   /** Milliseconds since the epoch. */
@@ -134,7 +134,7 @@ export class Deliveries {
 
   /** A webhook answers again: what waits for its own next attempt is due. */
   async hasten(webhook: string, now: number): Promise<void> {
-    // What another node has in its hands has been attempted since its lease began, and keeps it.
+    // A delivery in the hands of a node is due when its lease ends at the latest, and stays as it is.
     await this.#database
       .knex("webhook_deliveries")
       .where({ webhook })

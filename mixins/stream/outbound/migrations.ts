@@ -43,7 +43,7 @@ export const migrations = [
         // Null once it is delivered or given up.
         table.bigInteger("next_at");
         table.integer("attempts").notNullable().defaultTo(0);
-        // Of the last attempt.
+        // The last attempt.
         table.bigInteger("attempted_at");
         table.integer("status");
         table.integer("ms");

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
+import { readEnvironment } from "../../kernel/index.ts";
+import { outboundEnvironment } from "./environment.ts";
 import { Networks } from "./networks.ts";
 
 const SECURE = { isPlain: false };
@@ -45,3 +47,12 @@ test("a network that is named is allowed, by http too, and no other", () => {
     expect(["10.0.0.1", "::1"].map(address => networks.allows(address, { isPlain }))).toEqual([false, false]);
   }
 });
+
+test.each(["127.0.0.0", "300.0.0.0/8", "10.0.0.0/33", "fd00::/129", "desk.example/8"])(
+  "a start refuses WEBHOOK_NETWORKS=%s",
+  WEBHOOK_NETWORKS => {
+    expect(() => outboundEnvironment.of(readEnvironment({ WEBHOOK_NETWORKS }))).toThrow(
+      /^WEBHOOK_NETWORKS="[^"]+": expected networks such as/,
+    );
+  },
+);

@@ -3,7 +3,7 @@
 // the connection; public ones are allowed, others only in the networks that a variable names.
 import { BlockList, isIP } from "node:net";
 
-/** Of IANA's special-purpose registries (RFC 6890 and later): nothing that a stranger's name should lead to. */
+/** From IANA's special-purpose registries (RFC 6890 and later): nothing that a stranger's name should lead to. */
 const SPECIAL_V4 = [
   "0.0.0.0/8",
   "10.0.0.0/8",

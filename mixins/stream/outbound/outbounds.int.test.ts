@@ -13,7 +13,7 @@ import type { Source } from "../log/source.fixture.ts";
 import { desk, newSource, PUBLIC } from "./house.fixture.ts";
 import { limits } from "./limits.ts";
 import { outboundMetrics } from "./metrics.ts";
-import { sendingOf } from "./outbounds.ts";
+import { sendingOf } from "./sending.ts";
 import { Receiver, type Got } from "./receiver.fixture.ts";
 import { signatureOf } from "./signature.ts";
 

@@ -102,7 +102,7 @@ export class Sender {
         });
       requests.add(request);
     }
-    // What is due beyond the room waits for a request to end.
+    // A delivery beyond the room waits for a request to end.
     return nextAt !== undefined && nextAt > now ? nextAt : Infinity;
   }
 

@@ -34,7 +34,7 @@ export interface Target {
   readonly heldUntil: number;
 }
 
-/** What a failure says of the webhook itself. */
+/** A failure, as far as it speaks of the webhook itself. */
 export interface Failing {
   readonly reason: string;
   /** It cannot be reached, or asks for time: others would fail as well. */
