@@ -323,12 +323,12 @@ function linesOf(tree: Tree) {
     );
 }
 
-/** The environment is read and checked in one place. Scripts may set variables for the runner, tests for a process. */
+/** The environment is read and checked in one place. Examples are programs of others; scripts may set variables for the runner, tests for a process. */
 export function oneReaderOfTheEnvironment(tree: Tree): string[] {
   const readers = ["mixins/kernel/environment.ts", "mixins/kernel/failpoints.ts"];
   return codeOf(tree)
     .filter(([path, text]) => /\bprocess\.env\b/.test(text) && !readers.includes(path))
-    .filter(([path]) => !isForTests(path) && !path.startsWith("mixins/cli/"))
+    .filter(([path]) => !isForTests(path) && !/^(mixins\/cli|examples)\//.test(path))
     .map(([path]) => `${path} reads process.env: declare the variable in an environment.ts`);
 }
 

@@ -44,6 +44,8 @@ import { sagaMetrics } from "../saga/metrics.ts";
 import { streamEnvironment } from "../stream/environment.ts";
 import { failpoint as streamFailpoint } from "../stream/failpoints.ts";
 import { streamMetrics } from "../stream/metrics.ts";
+import { outboundEnvironment } from "../stream/outbound/environment.ts";
+import { outboundMetrics } from "../stream/outbound/metrics.ts";
 import { tracingEnvironment } from "../tracing/environment.ts";
 import { tracingMetrics } from "../tracing/metrics.ts";
 
@@ -60,6 +62,7 @@ const DECLARATIONS: readonly Declaration[] = [
   operationsEnvironment,
   redisEnvironment,
   streamEnvironment,
+  outboundEnvironment,
   tracingEnvironment,
 ];
 const FAILPOINTS: readonly { readonly names: readonly string[] }[] = [
@@ -76,6 +79,7 @@ const METRICS: readonly MetricDefinitions[] = [
   actorMetrics,
   storeMetrics,
   streamMetrics,
+  outboundMetrics,
   sagaMetrics,
   auditMetrics,
   databaseMetrics,

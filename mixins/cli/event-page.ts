@@ -1,5 +1,5 @@
 // The page of durable events: owner by owner between two marks; people write the text around it.
-import type { CataloguedEvent, EventChannel } from "../contract/index.ts";
+import { channelKeyOf, type CataloguedEvent, type EventChannel } from "../contract/index.ts";
 import { fieldsOf } from "./event-fields.ts";
 import { markdownTable, withGenerated } from "./marked.ts";
 
@@ -7,11 +7,15 @@ import { markdownTable, withGenerated } from "./marked.ts";
 export const eventPage = (page: string, channels: readonly EventChannel[]): string =>
   withGenerated(page, "Events", channels.map(channelPart).join("\n\n"));
 
-function channelPart({ owner, topic, events }: EventChannel): string {
+function channelPart(channel: EventChannel): string {
+  const { isPublic, topic, events } = channel;
   const rows = events.map(({ type, version, consumers }) => [`\`${type}\``, `${version}`, consumers.join(", ")]);
   const table = markdownTable(["event", "version", "taken by"], rows);
-  return [`## ${owner}`, `Topic \`${topic}\`.`, table, ...events.map(eventPart)].join("\n\n");
+  const ways = [...(topic === undefined ? [] : [`Topic \`${topic}\`.`]), ...(isPublic ? [WEBHOOKS] : [])];
+  return [`## ${channelKeyOf(channel)}`, ways.join(" "), table, ...events.map(eventPart)].join("\n\n");
 }
+
+const WEBHOOKS = "Public events, for [webhooks](webhooks.md).";
 
 function eventPart({ type, versions }: CataloguedEvent): string {
   const { schema, example, cloudType } = versions.at(-1)!;

@@ -19,6 +19,7 @@ import { nearestName } from "../kernel/index.ts";
 import { tableOf } from "../operations/shell/show.ts";
 import { terminalOn } from "../operations/shell/terminal.ts";
 import { jsonText } from "../testing/json-text.ts";
+import { withPublicEvents } from "../stream/index.ts";
 import { UsageError, type Command } from "./command.ts";
 import { channelsIn } from "./event-channels.ts";
 import { fieldsOf } from "./event-fields.ts";
@@ -96,8 +97,8 @@ function tell({ owner, topic, subject, events }: EventChannel): void {
 
   owner      ${owner}
   taken by   ${consumers.join(", ") || "nobody"}
-  Kafka      topic ${topic}, ce_type ${cloudType}${older.length === 0 ? "" : `; before, ${older.join(", ")}`}
-  JetStream  ${subject}
+  Kafka      ${topic === undefined ? "no topic" : `topic ${topic}`}, ce_type ${cloudType}${older.length === 0 ? "" : `; before, ${older.join(", ")}`}
+  ${subject === undefined ? "webhooks   yes" : `JetStream  ${subject}`}
 `);
   for (const field of fieldsOf(schema))
     console.log(`  ${field.path.padEnd(32)} ${field.type}${field.isOptional ? " (optional)" : ""}`);
@@ -111,13 +112,14 @@ interface Home {
   readonly contract: AnyContract;
 }
 
-/** The services that have events. */
+/** The services that have events, public ones among theirs. */
 async function ownersIn({ folder, services }: Project): Promise<Home[]> {
   const owners: Home[] = [];
   for (const service of services) {
     const home = resolve(folder, service);
     const { contract } = (existsSync(home) && (await definitionsIn(home))) || {};
-    if (contract && Object.keys(contract.events).length > 0) owners.push({ folder: home, contract });
+    const released = contract && (await withPublicEvents(contract, home));
+    if (released && Object.keys(released.events).length > 0) owners.push({ folder: home, contract: released });
   }
   return owners;
 }

@@ -21,6 +21,8 @@ export interface ListedService {
     readonly consumers?: Readonly<Record<string, unknown>>;
     /** Types of the events that its consumers take. */
     readonly takes?: Readonly<Record<string, unknown>>;
+    /** Public events that it sends, by name: version, schema, topic, and the events that they are made of. */
+    readonly publicEvents?: Readonly<Record<string, unknown>>;
     readonly projections?: Readonly<Record<string, unknown>>;
     /** Names of fields that people must not see. */
     readonly secrets?: readonly string[];

@@ -27,7 +27,7 @@ export const isHidden = (name: string, names: readonly string[]): boolean =>
 
 /** What a text with one of the forms has in any case: most texts are looked through for it once, and left alone. */
 const MAY_HOLD_A_FORM =
-  /private key|bearer|basic|digest|negotiate|eyJ|vk_|[0-9a-f]{64}|pass|pwd|secret|token|api_?key|code|session|sig/i;
+  /private key|bearer|basic|digest|negotiate|eyJ|vk_|whsec_|[0-9a-f]{64}|pass|pwd|secret|token|api_?key|code|session|sig/i;
 const FORMS: readonly [form: RegExp, shown: string][] = [
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(-----END [A-Z ]*PRIVATE KEY-----)?/g, HIDDEN],
   [/\b(Bearer|Basic|Digest|Negotiate)\s+[^\s"',;]+/gi, `$1 ${HIDDEN}`],
@@ -35,6 +35,8 @@ const FORMS: readonly [form: RegExp, shown: string][] = [
   [/\beyJ[\w-]{8,}(\.[\w-]*){0,4}/g, HIDDEN],
   // API keys; 64 hexadecimal digits and more: hashes and keys. An id (UUID, trace) has 32.
   [/\bvk_\w[\w-]*/g, `vk_${HIDDEN}`],
+  // Secrets of webhooks.
+  [/\bwhsec_[\w+/=-]+/g, `whsec_${HIDDEN}`],
   [/\b[0-9a-f]{64,}\b/gi, HIDDEN],
   // In a query, a cookie, JSON within JSON: names that are not secret at the end of any word.
   [

@@ -8,6 +8,7 @@ import { streamErrors } from "../stream/index.ts";
 import { operationErrors } from "./errors.ts";
 import { logContract } from "./log-levels.ts";
 import { after, Answer, cursor, id, label, limit, listOf, name, nextCursor, note, page, service } from "./params.ts";
+import { webhookContract } from "./webhooks.ts";
 import { viewActions, viewPermissions, viewRefusals } from "./views/contract.ts";
 
 /** `warn`: look at it before it grows. `FAIL`: it does not work, or stands still until a person acts. */
@@ -155,6 +156,7 @@ export const contract = defineContract({
       },
       returns: Type.Object({ streams: Type.Integer(), retried: Type.Array(Answer) }),
     },
+    ...webhookContract.actions,
     ...logContract.actions,
   },
   // Its own refusals, and those of the services that it calls.
@@ -186,6 +188,7 @@ export const contract = defineContract({
     deadLetters: ["AFTER_NEEDS_SERVICE"],
     retryDeadLetter: ["DEAD_LETTER_NOT_FOUND"],
     retryDeadLetters: [],
+    ...webhookContract.mayRefuse,
     ...logContract.mayRefuse,
   },
   permissions: {
@@ -207,6 +210,7 @@ export const contract = defineContract({
     deadLetters: "operations:read",
     retryDeadLetter: "operations:write",
     retryDeadLetters: "operations:write",
+    ...webhookContract.permissions,
     ...logContract.permissions,
   },
 });

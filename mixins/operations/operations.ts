@@ -34,6 +34,7 @@ import { TellsFindings } from "./findings.ts";
 import { healthOf } from "./health.ts";
 import { logOperations } from "./log-levels.ts";
 import { pageIn, pageOf } from "./pages.ts";
+import { webhookOperations } from "./webhooks.ts";
 import { views } from "./views/index.ts";
 
 const DAY_MS = 86_400_000;
@@ -73,6 +74,7 @@ const schema = (): ServiceSchema =>
       ...views,
 
       ...logOperations,
+      ...webhookOperations,
       nodes(ctx) {
         const known = ctx.broker.registry.getNodeList({ withServices: true }) as Answer[];
         // A terminal that has left is of interest to nobody.

@@ -52,4 +52,40 @@ export const streamErrors = defineErrors({
     says: "{event} was not handled within {ms} ms",
     todo: "give the reactor's calls deadlines of their own",
   },
+  OUTBOUND_MISFIT: {
+    status: 500,
+    says: "{event} became a {type} that breaks its schema: {problem}",
+    todo: "mend the mapping of the public event, then retry the dead letter",
+  },
+  OUTBOUND_TOO_LARGE: {
+    status: 500,
+    says: "{event} became a {type} of {bytes} bytes",
+    todo: "let the public event name what receivers can ask for, then retry the dead letter",
+  },
+  OUTBOUND_TOPIC_AWAY: {
+    status: 503,
+    says: "nothing can be published to the topic {topic}: {problem}",
+    todo: "nothing: it goes on when the brokers answer; `GET /ops/health` says how they stand",
+    retryAfterMs: 1_000,
+  },
+  WEBHOOK_NOT_FOUND: {
+    status: 404,
+    says: "there is no webhook {id}",
+    todo: "ask for the ids: `GET /ops/webhooks`",
+  },
+  WEBHOOKS_NOT_SERVED: {
+    status: 404,
+    says: "no service that runs has public events",
+    todo: "start the service that sends them",
+  },
+  DELIVERY_NOT_FOUND: {
+    status: 404,
+    says: "the webhook has no delivery {id}",
+    todo: "ask for them: `GET /ops/webhook-deliveries`",
+  },
+  TOO_MANY_WEBHOOKS: {
+    status: 409,
+    says: "there are {webhooks} webhooks already",
+    todo: "remove one that nobody needs",
+  },
 });

@@ -96,3 +96,23 @@ test("whatever a node announces, no file outside of the services' folder is read
   expect(channels[0]!.events.map(({ type, versions }) => [type, versions.length])).toEqual([["loan.made", 1]]);
   expect(catalogueOf(service("odd", { events: 1, takes: null, eventSchemas: 2 }))).toEqual([]);
 });
+
+test("public events are a channel for each topic, and one for those that go to webhooks alone", () => {
+  write("desk/events.json", { "library.loan.ended": { 1: shape("title") } });
+  const publicEvents = {
+    "library.loan.ended": { version: 2, schema: shape("book"), from: ["loan.ended"], topic: "public.loans" },
+    "library.loan.made": { version: 1, schema: shape("book"), from: ["loan.made"] },
+    "library.broken": { version: "1" },
+    "../library": { version: 1, schema: shape() },
+  };
+  const [webhooks, topic, ...others] = catalogueOf(service("desk", { publicEvents }));
+  expect([topic, webhooks]).toMatchObject([
+    { owner: "desk", isPublic: true, source: "/library/desk", topic: "library.public.loans" },
+    { owner: "desk", isPublic: true, events: [{ type: "library.loan.made" }] },
+  ]);
+  expect([webhooks!.topic, webhooks!.subject, others]).toEqual([undefined, undefined, []]);
+  expect(topic!.events[0]!.versions.map(({ cloudType }) => cloudType)).toEqual([
+    "library.loan.ended.v1",
+    "library.loan.ended.v2",
+  ]);
+});

@@ -29,20 +29,15 @@ interface Place {
 }
 type Described = Pick<ListedService, "name" | "fullName" | "metadata">;
 
-/** The events of these services, owners and types by name. */
-export function eventCatalogue(
-  services: readonly Described[],
-  { namespace, folder, partitions }: Place,
-): EventChannel[] {
+/** The events of these services, owners and types by name; then public events, by service and topic. */
+export function eventCatalogue(services: readonly Described[], place: Place): EventChannel[] {
+  return [...ownChannels(services, place), ...publicChannels(services, place)];
+}
+
+function ownChannels(services: readonly Described[], { namespace, folder, partitions }: Place): EventChannel[] {
   return ownersAmong(services).map(owner => {
-    const { name, fullName: service } = owner;
-    const home = SERVICE_NAME.test(name) ? join(folder, name) : undefined;
-    const secrets = owner.metadata?.secrets;
-    const kept = {
-      home,
-      released: home === undefined ? {} : releasedIn(home),
-      secrets: new Set(Array.isArray(secrets) ? (secrets as string[]) : []),
-    };
+    const { fullName: service } = owner;
+    const kept = keptOf(owner, folder);
     return {
       owner: service,
       source: sourceOf({ namespace, service }),
@@ -54,6 +49,57 @@ export function eventCatalogue(
         .flatMap(([type, version]) => eventOf(owner, type, version, kept, services) ?? []),
     };
   });
+}
+
+/** What the service's folder has of it. */
+function keptOf({ name, metadata }: Described, folder: string): Kept {
+  const home = SERVICE_NAME.test(name) ? join(folder, name) : undefined;
+  const secrets = metadata?.secrets;
+  return {
+    home,
+    released: home === undefined ? {} : releasedIn(home),
+    secrets: new Set(Array.isArray(secrets) ? (secrets as string[]) : []),
+  };
+}
+
+/** Public events that go to one topic, or to webhooks alone, are a channel. */
+function publicChannels(services: readonly Described[], { namespace, folder, partitions }: Place): EventChannel[] {
+  const senders = new Map(services.map(service => [service.fullName, service]));
+  return [...senders.values()]
+    .sort((a, b) => (a.fullName < b.fullName ? -1 : 1))
+    .flatMap(sender => {
+      const { fullName: owner } = sender;
+      const kept = keptOf(sender, folder);
+      const byTopic = Map.groupBy(publicEventsIn(sender), ([, { topic = "" }]) => topic);
+      return [...byTopic].sort(byName).map(([topic, events]) => ({
+        owner,
+        isPublic: true,
+        source: sourceOf({ namespace, service: owner }),
+        ...(topic !== "" && { topic: topicOf(namespace, topic) }),
+        partitions,
+        events: events.sort(byName).map(([type, { version, schema }]) => versionsOf(type, version, schema, kept, [])),
+      }));
+    });
+}
+
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1);
+
+interface Announced {
+  readonly version: number;
+  readonly schema: TSchema;
+  readonly topic?: string;
+}
+
+function publicEventsIn({ metadata }: Described): [string, Announced][] {
+  const { publicEvents } = metadata ?? {};
+  if (typeof publicEvents !== "object" || publicEvents === null) return [];
+  return Object.entries(publicEvents as Record<string, Partial<Announced>>).filter(
+    (entry): entry is [string, Announced] =>
+      EVENT_TYPE.test(entry[0]) &&
+      Number.isSafeInteger(entry[1]?.version) &&
+      typeof entry[1].schema === "object" &&
+      (entry[1].topic === undefined || EVENT_TYPE.test(entry[1].topic)),
+  );
 }
 
 /** Another node may announce anything: what it says leads to no file outside of the folder. */
@@ -97,16 +143,27 @@ function eventOf(
 ): CataloguedEvent | undefined {
   const today = metadata?.eventSchemas?.[type];
   if (typeof today !== "object" || today === null) return undefined;
+  const consumers = services.filter(service => takes(service, type)).map(({ fullName }) => fullName);
+  return versionsOf(type, version, today, kept, consumers);
+}
+
+function versionsOf(
+  type: string,
+  version: number,
+  today: TSchema,
+  kept: Kept,
+  consumers: readonly string[],
+): CataloguedEvent {
   const older = Object.entries(kept.released[type] ?? {})
     .map(([number, schema]) => ({ number: Number(number), schema }))
     .filter(({ number }) => number < version)
     .sort((a, b) => a.number - b.number);
-  const versions = [...older, { number: version, schema: today as TSchema }];
+  const versions = [...older, { number: version, schema: today }];
   return {
     type,
     version,
     versions: versions.map(({ number, schema }) => versionOf(type, number, schema, kept)),
-    consumers: [...new Set(services.filter(service => takes(service, type)).map(({ fullName }) => fullName))].sort(),
+    consumers: [...new Set(consumers)].sort(),
   };
 }
 

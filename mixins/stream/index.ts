@@ -1,6 +1,9 @@
 export { defineReactor, type Reactor } from "./consumer/define-reactor.ts";
 export { streamEnvironment } from "./environment.ts";
 export { streamErrors } from "./errors.ts";
+export { defineOutbound, type Outbound } from "./outbound/define-outbound.ts";
+export { outboundsIn, withPublicEvents } from "./outbound/released.ts";
+export { outboundEnvironment } from "./outbound/environment.ts";
 export {
   COMMITTED,
   STOPPED,

@@ -20,6 +20,7 @@ export { STREAM_LIMITS } from "./limits.ts";
 export { markIn, stoppedOf } from "./log/identity.ts";
 export { isAtOrPast } from "./log/source.ts";
 export { STREAM_INDEXES } from "./migrations.ts";
+export { OUTBOUND_INDEXES } from "./outbound/migrations.ts";
 export { startNotifier } from "./publish/notifier.ts";
 export { publishLog, Publishing, type Publisher, type RelayStatus } from "./publish/publisher.ts";
 export { streamTables } from "./tables.ts";

@@ -21,17 +21,18 @@ import {
   type AnyContract,
 } from "../contract/index.ts";
 import { upcast } from "../event-store/index.ts";
+import { withPublicEvents } from "../stream/index.ts";
 import { missingIn, sizeOf, told } from "./coverage.ts";
 
 /**
  * Checks the golden samples of the service in a folder, as `checkGolden` does, with the definitions that it finds there; and
- * its events against their released shapes (`events.json`), as `npx valence events --check` does.
+ * its events, public ones as well, against their released shapes (`events.json`), as `npx valence events --check` does.
  * Throws AssertionError. A service without events has none.
  */
 export async function checkFrozen(folder: string): Promise<void> {
   const { contract, actor } = (await definitionsIn(folder)) ?? {};
   assert.ok(contract, `${folder} has no contract.ts`);
-  checkReleased(contract, folder);
+  checkReleased(await withPublicEvents(contract, folder), folder);
   if (Object.keys(contract.events).length === 0) return;
   assert.ok(actor, `${folder}: no module defines the actor of the events of "${contract.service}"`);
   checkGolden(actor, folder);

@@ -245,6 +245,7 @@ export const contract = defineContract({
     shipping: ["markShipped"],
     carts: ["get", "history", "abandon"],
     notifications: ["get"],
+    integrations: ["stateAt"],
   },
 });
 declare global {

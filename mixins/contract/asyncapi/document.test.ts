@@ -102,3 +102,21 @@ test("an example in a schema loses its secrets as well", () => {
   const schema = Type.Object({ pin: Type.Integer(), at: Type.String() }, { examples: [{ pin: 1, at: "x" }] });
   expect((publicShape(schema, SECRETS) as { examples?: unknown }).examples).toEqual([{ at: "x" }]);
 });
+
+test("public events have a channel of their own, which says that webhooks get them, and an address where there is a topic", () => {
+  const event = {
+    type: "hotel.stay.ended",
+    version: 1,
+    versions: [versionOf("hotel.stay.ended", 1, strictObject({}), {})],
+    consumers: [],
+  };
+  const desk = { owner: "desk", isPublic: true, source: "/hotel/desk", partitions: 16, events: [event] } as const;
+  const { channels, operations } = asyncApi({ title: "Hotel", version: "1", description: "" }, [
+    desk,
+    { ...desk, topic: "hotel.public" },
+  ]) as any;
+  expect(channels["desk.webhooks"]).toMatchObject({ address: null, description: expect.stringContaining("webhook") });
+  expect(channels["desk.webhooks"].bindings).toBeUndefined();
+  expect(channels["desk.hotel.public"]).toMatchObject({ address: "hotel.public", bindings: { kafka: {} } });
+  expect(operations["desk.webhooks.publish"]).toMatchObject({ action: "send" });
+});

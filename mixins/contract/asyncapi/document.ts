@@ -23,17 +23,19 @@ export interface CataloguedEvent {
   readonly consumers: readonly string[];
 }
 
-/** The events of one owner. */
+/** The events of one owner, or public ones of a service that go the same way. */
 export interface EventChannel {
   /** Full name of the service. */
   readonly owner: string;
+  /** Whether they are public events, which webhooks get as well, and maybe a topic. */
+  readonly isPublic?: boolean;
   /** `/<namespace>/<service>`: the source of its CloudEvents. */
   readonly source: string;
-  /** Topic of Kafka, and how many partitions it has unless an operator chose otherwise. */
-  readonly topic: string;
+  /** Topic of Kafka, and how many partitions it has unless an operator chose otherwise. Public events may have none. */
+  readonly topic?: string;
   readonly partitions: number;
-  /** Subjects of JetStream. Its messages are for nodes of the system. */
-  readonly subject: string;
+  /** Subjects of JetStream. Its messages are for nodes of the system, and public events have none. */
+  readonly subject?: string;
   readonly events: readonly CataloguedEvent[];
 }
 
@@ -94,31 +96,39 @@ export function asyncApi({ title, version, description, license }: DocumentInfo,
 }
 
 /** Names of channels are letters, digits, `-`, `_` and dots, as those of services are. */
-const keyOf = ({ owner }: EventChannel): string => owner;
+export const keyOf = ({ owner, isPublic, topic }: EventChannel): string =>
+  isPublic ? `${owner}.${topic ?? "webhooks"}` : owner;
 
 const versionsOf = ({ events }: EventChannel): [CataloguedEvent, EventVersion][] =>
   events.flatMap(event => event.versions.map((version): [CataloguedEvent, EventVersion] => [event, version]));
 
 function channelOf(channel: EventChannel): object {
-  const { owner, topic, partitions, subject } = channel;
+  const { owner, topic, partitions, subject, isPublic } = channel;
   return {
-    address: topic,
-    title: owner,
-    description: `What the service ${owner} records, in order for each actor.`,
+    address: topic ?? null,
+    title: keyOf(channel),
+    description: isPublic
+      ? `Public events of the service ${owner}, for programs outside. ${BY_WEBHOOK}`
+      : `What the service ${owner} records, in order for each actor.`,
     messages: Object.fromEntries(
       versionsOf(channel).map(([, { cloudType }]) => [cloudType, { $ref: `#/components/messages/${cloudType}` }]),
     ),
-    bindings: { kafka: { topic, partitions, bindingVersion: "0.5.0" } },
-    "x-jetstream-subject": subject,
+    ...(topic !== undefined && { bindings: { kafka: { topic, partitions, bindingVersion: "0.5.0" } } }),
+    ...(subject !== undefined && { "x-jetstream-subject": subject }),
   };
 }
+
+const BY_WEBHOOK =
+  "A webhook gets each as one JSON object, the same attributes without `ce_` and the payload as `data` (structured mode).";
 
 function operationOf(channel: EventChannel): object {
   const key = keyOf(channel);
   return {
     action: "send",
     channel: { $ref: `#/channels/${key}` },
-    summary: `${channel.owner} publishes each event once it is recorded.`,
+    summary: channel.isPublic
+      ? `${channel.owner} tells programs outside once it has happened.`
+      : `${channel.owner} publishes each event once it is recorded.`,
     messages: channel.events.map(({ versions }) => ({
       $ref: `#/channels/${key}/messages/${versions.at(-1)!.cloudType}`,
     })),
@@ -126,12 +136,16 @@ function operationOf(channel: EventChannel): object {
 }
 
 function messageOf(
-  { owner, source }: EventChannel,
+  { owner, source, isPublic }: EventChannel,
   { type, version: current, consumers }: CataloguedEvent,
   { cloudType, version, schema, example }: EventVersion,
   schemas: NamedSchemas,
 ): object {
-  const own = { ce_source: { const: source }, ce_type: { const: cloudType } };
+  const own = {
+    ce_source: { const: source },
+    ce_type: { const: cloudType },
+    ...(isPublic && { ce_id: text("An event that comes twice has the same.", { format: "uuid" }) }),
+  };
   return {
     name: cloudType,
     title: type,

@@ -53,6 +53,8 @@ export interface OperationSpec {
   readonly http: string;
   readonly priority?: Route["priority"];
   readonly view: View;
+  /** Whether no API key may do it, whatever its scopes: it gives access that outlives the key. */
+  readonly isForPersons?: boolean;
   /** Lines as an operator types them; at least one. */
   readonly examples: readonly string[];
   /** For what cannot be taken back: what will happen, before a person is asked whether it shall. */

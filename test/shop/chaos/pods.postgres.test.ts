@@ -14,7 +14,7 @@ const KILLS = isLong ? 2 : 1;
 const PROMPT_MS = 5_000;
 const GATEWAY = "api,ops";
 const PODS = {
-  core: "accounts,catalog,carts,notifications,orders,inventory,payments,seed,shipping",
+  core: "accounts,catalog,carts,integrations,notifications,orders,inventory,payments,seed,shipping",
   flow: "checkout,order-views,audit",
 } as const;
 type Kind = keyof typeof PODS;

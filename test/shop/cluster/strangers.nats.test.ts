@@ -25,6 +25,7 @@ const ROLES: Record<string, readonly string[]> = {
     "accounts:account",
     "carts",
     "catalog",
+    "integrations",
     "inventory:stock",
     "notifications",
     "orders:order",

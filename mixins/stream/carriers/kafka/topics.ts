@@ -1,23 +1,35 @@
 // The topics of a broker's services, and their making before a roll-out.
 import type { ServiceBroker } from "moleculer";
-import { streamEnvironment } from "../../environment.ts";
+import { kafkaEnvironment, streamEnvironment } from "../../environment.ts";
 import { streamUses } from "../jetstream/streams.ts";
 import { causeOf, closeClients, kafkaClients, kafkaOptions } from "./connection.ts";
 import { Topic } from "./topic.ts";
 
+/** Names of topics, without the namespace: of events where Kafka carries them, and of public events where there is a Kafka. */
+function topicsOf(broker: ServiceBroker): string[] {
+  if (kafkaEnvironment.of(broker).KAFKA_BROKERS === undefined) return [];
+  const isCarrier = streamEnvironment.of(broker).CARRIER === "kafka";
+  const owned = isCarrier ? streamUses(broker).flatMap(({ owns }) => owns) : [];
+  const outbounds = broker.services.flatMap(({ metadata }) =>
+    Object.values((metadata["publicEvents"] ?? {}) as Record<string, { readonly topic?: string }>),
+  );
+  return [...new Set([...owned, ...outbounds.flatMap(({ topic }) => topic ?? [])])];
+}
+
 /**
  * Makes the topics of a broker's services, or gives those that are there today's settings. `onDone` is told each. Does nothing
- * where another carrier moves the events. Rejects with an Error that says why Kafka cannot be used, with TOPIC_PARTITIONS, and
+ * where no Kafka is named. Rejects with an Error that says why Kafka cannot be used, with TOPIC_PARTITIONS, and
  * with TOPIC_MISSING when the user may not make a topic.
  */
 export async function makeTopics(broker: ServiceBroker, onDone: (topic: string) => void): Promise<void> {
-  if (streamEnvironment.of(broker).CARRIER !== "kafka") return;
+  const names = topicsOf(broker);
+  if (names.length === 0) return;
   const clients = await kafkaClients(kafkaOptions(broker)).catch((error: unknown) => {
     throw new Error(causeOf(error), { cause: error });
   });
   try {
-    for (const source of streamUses(broker).flatMap(({ owns }) => owns)) {
-      const topic = new Topic(broker, source);
+    for (const name of names) {
+      const topic = new Topic(broker, name);
       await topic.ensure(clients);
       onDone(topic.name);
     }
