@@ -15,7 +15,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import { backoffMs, isRefusal, Refusal, rfc3339, systemClock, type Clock } from "../kernel/index.ts";
 import { behalfOf, typedCall, type Behalf, type Call, type EventMetadata, type Recorded } from "../contract/index.ts";
-import { ATTRIBUTES, SPANS, tracing } from "../tracing/index.ts";
+import { ATTRIBUTES, carriedCause, SPANS, tracing } from "../tracing/index.ts";
 import { ActorHost, archiveFinished, type Archived, type ArchiveOptions } from "../actor/siblings.ts";
 import type { EventStore } from "../event-store/index.ts";
 import type { Failure, Saga } from "./define-saga.ts";
@@ -355,7 +355,7 @@ export class SagaDriver {
   async #pursue(ref: SagaRef): Promise<Trouble | undefined> {
     const { state } = (await this.#host(ref).get(ref.id)) as { state: SagaState };
     if (!this.#tracing) return this.#pursueFrom(ref, state);
-    const parent = state.event?.metadata.traceparent ?? null;
+    const parent = carriedCause(state.event?.metadata) ?? null;
     const start = { name: `${SPANS.saga} ${ref.saga.name}`, parent, attributes: { [ATTRIBUTES.saga]: ref.key } };
     return this.#tracing.within(start, () => this.#pursueFrom(ref, state));
   }
