@@ -33,6 +33,10 @@ export const sourceOfJournals = (service: string): string => service + JOURNALS_
 
 export const isOfJournals = (source: string): boolean => source.endsWith(JOURNALS_SOURCE);
 
+/** The service whose database has a source's log. */
+export const serviceOf = (source: string): string =>
+  isOfJournals(source) ? source.slice(0, -JOURNALS_SOURCE.length) : source;
+
 /** The sources that are the journals of the services that are known now. */
 export const journalSources = (broker: ServiceBroker): string[] =>
   listedServices(broker, { onlyAvailable: true }).flatMap(({ fullName, metadata }) =>
@@ -55,8 +59,7 @@ export interface Owned {
 }
 
 export function ownedBy(broker: ServiceBroker, owner: string): Owned | undefined {
-  if (isOfJournals(owner))
-    return { actor: JOURNALS, types: new Set(), prefix: `${owner.slice(0, -JOURNALS_SOURCE.length)}.` };
+  if (isOfJournals(owner)) return { actor: JOURNALS, types: new Set(), prefix: `${serviceOf(owner)}.` };
   const services = listedServices(broker, { onlyAvailable: true });
   const { records, actor = records, events } = services.find(({ fullName }) => fullName === owner)?.metadata ?? {};
   return actor === undefined ? undefined : { actor, types: new Set(Object.keys(events ?? {})) };
