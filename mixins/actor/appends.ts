@@ -3,6 +3,7 @@
 // activation changes anything, so that code which throws is a bug of its command alone.
 import { isPromise, Refusal, storableJson, type CommandId } from "../kernel/index.ts";
 import type { Reply } from "../contract/index.ts";
+import { traceContextOf } from "../tracing/index.ts";
 import type { Append, NewEvent, RecordedCommand, TimerChange } from "../event-store/index.ts";
 import type { ActivationContext } from "./activation-context.ts";
 import { ABANDON, recordRefusal, recordReply } from "./answers.ts";
@@ -140,7 +141,7 @@ function metadataOf(
   return JSON.stringify({
     ...metadata,
     ...(explicit && { commandId }),
-    ...(trace && { traceparent: trace.caller.traceparent }),
+    ...(trace && traceContextOf(trace.caller)),
     ...(recordCommands && { command: kind, params, now, ...(events > 1 && { events }) }),
   });
 }

@@ -49,7 +49,7 @@ export const metadataOf = (event: StoredEvent): object => parsed(event, event.me
 
 /** The user, request and command of an event. Throws Bug `EVENT_DAMAGED`. */
 export function publicMetadata(event: StoredEvent): HistoryEntry["metadata"] {
-  const { user, key, caller, node, requestId, commandId, traceparent } = metadataOf(event) as Record<
+  const { user, key, caller, node, requestId, commandId, traceparent, tracestate } = metadataOf(event) as Record<
     string,
     string | undefined
   >;
@@ -61,6 +61,7 @@ export function publicMetadata(event: StoredEvent): HistoryEntry["metadata"] {
     ...(requestId && { requestId }),
     ...(commandId && { commandId }),
     ...(traceparent && { traceparent }),
+    ...(tracestate && { tracestate }),
   };
 }
 

@@ -9,14 +9,31 @@ import { decode, publicMetadata } from "./load.ts";
 /** Pages of the store read for one page of the log: a store that holds mostly others' streams would keep a caller waiting. */
 const STORE_PAGES_MAX = 20;
 
+/** A log within a store. */
+export interface OwnedLog {
+  /** The actor type of its events. */
+  readonly actor: string;
+  /** The event as others see it; undefined for one that is not of this log. */
+  readonly read: (event: StoredEvent) => LogEvent | undefined;
+}
+
+/** The log of an actor's streams; see `readLogOf`. */
+export function readLog(actor: Actor, ...rest: Tail<Parameters<typeof readLogOf>>): Promise<LogPage> {
+  const name = actor.contract.actor;
+  const prefix = `${name}.`;
+  const read = (event: StoredEvent) => (event.stream.startsWith(prefix) ? toLogEvent(actor, event) : undefined);
+  return readLogOf({ actor: name, read }, ...rest);
+}
+type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer R] ? R : never;
+
 /**
- * The next events of this actor's streams after `cursor`, or why that place is not in this log. The journals of sagas
- * that share the store are passed over: the cursor moves past them. At the log's end, which it tells, after 20 pages of the
+ * The next events of a log after `cursor`, or why that place is not in this log. What else shares the store is passed
+ * over: the cursor moves past it. At the log's end, which it tells, after 20 pages of the
  * store, or where more would have more than `bytesMax`, the page has fewer than `limit` events; with a `limit` of 0 it says
  * where the end is.
  */
-export async function readLog(
-  actor: Actor,
+export async function readLogOf(
+  { actor, read }: OwnedLog,
   store: EventStore,
   checks: PlaceChecks,
   cursor: Cursor,
@@ -27,13 +44,12 @@ export async function readLog(
   const reason = await checks.faultOf(cursor, markBefore);
   if (reason !== undefined) {
     const { cursor: head } = await store.head("");
-    return { events: [], cursor, fault: { reason, head, actor: actor.contract.actor } };
+    return { events: [], cursor, fault: { reason, head, actor } };
   }
   if (limit === 0) {
     const { cursor: head, behind } = await store.head(cursor);
     return { events: [], cursor, mark: markBefore, behind, head };
   }
-  const prefix = `${actor.contract.actor}.`;
   const events: LogEvent[] = [];
   let [reached, mark] = [cursor, markBefore];
   let bytes = 0;
@@ -44,7 +60,7 @@ export async function readLog(
     reached = page.cursor;
     bytes += bytesOf(page.events);
     mark = nextMark(mark, page.mark);
-    for (const event of page.events) if (event.stream.startsWith(prefix)) events.push(toLogEvent(actor, event));
+    events.push(...page.events.flatMap(event => read(event) ?? []));
     if (page.events.length >= wanted) continue;
     isAtEnd = !page.isCut;
     break;

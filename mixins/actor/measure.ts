@@ -1,6 +1,7 @@
 // The metrics of a service's actors. What every command counts in is held here; the host's own counts, and rows of the store, are
 // read at a scrape.
 import type { ServiceBroker } from "moleculer";
+import type { AnyContract } from "../contract/index.ts";
 import { storeMetrics, type EventStore, type NewEvent } from "../event-store/index.ts";
 import { metersOf, reading, type Distribution, type Meters, type Reading, type Series } from "../metrics/index.ts";
 import type { ActorHost } from "./host.ts";
@@ -24,9 +25,12 @@ export class ActorMeters {
   readonly #service: string;
   readonly #events = new Map<string, Series>();
 
-  constructor(meters: Meters, service: string) {
+  /** Begins the events and the refusals of the service's contract at 0. */
+  constructor(meters: Meters, service: string, { events, refusals }: Pick<AnyContract, "events" | "refusals">) {
     this.#meters = meters;
     this.#service = service;
+    for (const type of Object.keys(events)) meters.begin(actorMetrics.events, { service, type });
+    for (const code of Object.keys(refusals)) meters.begin(actorMetrics.refusals, { service, code });
     this.duplicates = meters.counter(actorMetrics.duplicates, { service });
     this.queueWait = meters.histogram(actorMetrics.queueWait, { service });
     this.loads = meters.histogram(actorMetrics.loadSeconds, { service });
@@ -49,9 +53,9 @@ export class ActorMeters {
 }
 
 /** The series of a service; undefined with METRICS=off. */
-export function actorMetersOf(broker: ServiceBroker, service: string): ActorMeters | undefined {
+export function actorMetersOf(broker: ServiceBroker, service: string, contract: AnyContract): ActorMeters | undefined {
   const meters = metersOf(broker);
-  return meters && new ActorMeters(meters, service);
+  return meters && new ActorMeters(meters, service, contract);
 }
 
 /** Reads the host and its store at each scrape, until the function that it returns is called. */

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { ServiceBroker, type Context, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../broker/index.ts";
 import { until } from "../testing/index.ts";
+import { metricOf } from "../testing/metric.ts";
 import { newDatabases, type Databases } from "../testing/servers.ts";
 import { defineService } from "../contract/index.ts";
 import { appendOf, verdictOf } from "../event-store/event-store.conformance.ts";
@@ -11,6 +12,7 @@ import { COMMAND_ID, readEnvironment, REPEATED, REPLAYED } from "../kernel/index
 import type { LogPage } from "../stream/index.ts";
 import { contract, Purse, quoting } from "./account.fixture.ts";
 import { rendezvous, type Actor } from "./index.ts";
+import { actorMetrics } from "./metrics.ts";
 import { Actors, type HostingService } from "./mixin.ts";
 
 let databases: Databases;
@@ -54,6 +56,18 @@ test("timers of a service with a version fire, too", async () => {
   await broker.destroyService(broker.getLocalService("purses"));
   await broker.call("v2.purses.later", { id: "a", amount: 5 });
   await until(async () => (await broker.call<any, object>("v2.purses.get", { id: "a" })).state.balance === 5);
+});
+
+test("events and refusals of the contract are counted from 0", async () => {
+  const { broker, call } = await start();
+  const earned = { service: "purses", type: "purse.earned" };
+  const counts = async () => [
+    await metricOf(broker, actorMetrics.events, earned),
+    await metricOf(broker, actorMetrics.refusals, { service: "purses", code: "NOT_ENOUGH" }),
+  ];
+  expect(await counts()).toEqual([0, 0]);
+  await call("earn", { id: "a", amount: 1 });
+  expect(await counts()).toEqual([1, 0]);
 });
 
 test("a call that comes back to the actor that waits for it fails at once with the cycle, also by way of others", async () => {

@@ -280,7 +280,7 @@ export function Actors<K extends AnyContract>(
         logger: this.logger,
         broker: this.broker,
         bytesMax: () => contentBytesMax(this.broker),
-        meters: actorMetersOf(this.broker, this.fullName),
+        meters: actorMetersOf(this.broker, this.fullName, contract),
         ...options,
         limits: { prepareMs, ...options.limits },
       });

@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { AwsClient } from "aws4fetch";
 import type { Knex } from "knex";
 import type { ServiceBroker } from "moleculer";
 import { Source } from "../stream/log/source.fixture.ts";
@@ -21,6 +22,32 @@ import { Audit } from "./mixin.ts";
 import { rewrite } from "./tampering.fixture.ts";
 import { verify, type Line } from "./verify.ts";
 import { verifyDatabase } from "./verifying.ts";
+
+/**
+ * Requests and their signatures as AWS publishes them, under "Examples: Signature Calculations" in the reference of Amazon S3. No S3 of
+ * others is there to try the anchor on: these are what it has in common with one.
+ */
+const PUBLISHED = [
+  ["lifecycle=", "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"],
+  ["max-keys=2&prefix=J", "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"],
+] as const;
+
+test.each(PUBLISHED)("requests are signed as AWS publishes it: ?%s", async (query, signature) => {
+  const client = new AwsClient({
+    accessKeyId: "AKIAIOSFODNN7EXAMPLE",
+    secretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    service: "s3",
+    region: "us-east-1",
+  });
+  const { headers } = await client.sign(`https://examplebucket.s3.amazonaws.com/?${query}`, {
+    headers: { "x-amz-content-sha256": sha256("") },
+    aws: { datetime: "20130524T000000Z" },
+  });
+  expect(headers.get("authorization")).toBe(
+    "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, " +
+      `SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=${signature}`,
+  );
+});
 
 const ACCESS = { accessKeyId: "audit", secretAccessKey: "s3cret", region: "eu-north-1" };
 const hmac = (key: string | Buffer, text: string): Buffer => createHmac("sha256", key).update(text).digest();

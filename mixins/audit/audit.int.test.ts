@@ -3,6 +3,8 @@ import type { Knex } from "knex";
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { locationOf } from "../database/index.ts";
 import { openDatabase } from "../database/mixin.ts";
+import type { Saga } from "../saga/index.ts";
+import { Sagas } from "../saga/mixin.ts";
 import { Source } from "../stream/log/source.fixture.ts";
 import { newBrokers } from "../testing/broker.ts";
 import { until } from "../testing/index.ts";
@@ -99,6 +101,41 @@ describe("recording", () => {
       data: { amount: 5, token: "…", payer: "…" },
     });
     expect((await verdictOf(broker)).ok).toBe(true);
+  });
+
+  test("the journal of a saga tells each step, on whose behalf, and what operators did; not what steps were given", async () => {
+    const Saving: Saga = {
+      name: "saving",
+      version: 1,
+      startedBy: "purse.earned",
+      steps: [{ name: "note", call: "desk.note", params: ({ event }) => ({ purse: event.stream, canary: "given" }) }],
+      otherwise: { call: "desk.note", params: () => ({}) },
+    };
+    const desk: ServiceSchema = { name: "desk", actions: { note: () => ({ canary: "answered" }) } };
+    // Its actors share the store.
+    const purses: ServiceSchema = { ...Purses, mixins: [...(Purses.mixins ?? []), Sagas(Saving)] };
+    const broker = await start(purses, desk);
+    const as = (id: string, requestID: string) => ({ meta: { user: { id, roles: ["admin"] } }, requestID }) as object;
+    await broker.call("purses.earn", { id: "p1", amount: 5, token: "canary", payer: "canary" }, as("ann", "r-1"));
+    const journal = async (): Promise<any[]> =>
+      (await list(broker, { subject: "saga.purses.saving.p1" })).records.toReversed();
+    await until(async () => (await journal()).length === 4);
+    await broker.call("purses.annotateSaga", { id: "saving.p1", note: "seen" }, as("bob", "r-2"));
+    const records = await until(journal, found => found.length === 5);
+    expect(records.map(({ type, person, requestId, data }) => ({ type, person, requestId, data }))).toMatchObject([
+      { type: "saga.started", person: "ann", requestId: "r-1", data: { startedBy: "purse.p1@1" } },
+      { type: "saga.sent", person: "ann", requestId: "r-1", data: { step: "note" } },
+      { type: "saga.done", person: "ann", requestId: "r-1", data: { step: "note", item: 0 } },
+      { type: "saga.completed", person: "ann" },
+      { type: "saga.noted", person: "bob", requestId: "r-2", data: { by: "bob", note: "seen" } },
+    ]);
+    expect(JSON.stringify(records)).not.toContain("canary");
+    expect(await list(broker, { subject: "purse.p1" })).toMatchObject({ records: [{ type: "purse.earned" }] });
+    expect(await verdictOf(broker)).toMatchObject({ ok: true, records: 6 });
+    // Its entries may leave the log once all are recorded.
+    const { journals } = broker.getLocalService("purses") as any;
+    const released = async (version: number) => [...(await journals.released("saving", [{ id: "p1", version }])).ids];
+    expect([await released(5), await released(6)]).toEqual([["p1"], []]);
   });
 
   test("an event that comes again adds nothing: twice in a batch, and after its consumer was sent to the start", async () => {

@@ -1,4 +1,4 @@
-// The service that keeps the audit: a consumer of every event of every service, and the actions that read what it wrote.
+// The service that keeps the audit: a consumer of every event of every service and of every journal of a saga, and the actions that read what it wrote.
 import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
 import { defineService, listedServices } from "../contract/index.ts";
 import { Sql } from "../database/mixin.ts";
@@ -100,6 +100,7 @@ function consumer(broker: ServiceBroker, database: Database, chains: Chains): Co
   return {
     name: CONSUMER,
     types: "all",
+    journals: true,
     transactions: { transaction: (work, options) => turns.take(() => database.transaction(work, options)) },
     async write(trx, events) {
       const unrecorded = marked.known();

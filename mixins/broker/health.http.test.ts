@@ -128,6 +128,7 @@ describe("/metrics", () => {
     const text = await answer.text();
     for (const line of [
       'valence_action_calls_total{action="loans.make",outcome="ok"} 2',
+      'valence_action_calls_total{action="loans.make",outcome="failed"} 0',
       'valence_action_calls_total{action="loans.refuse",outcome="refused"} 1',
       'valence_action_calls_total{action="loans.break",outcome="failed"} 1',
       'valence_action_duration_seconds_count{action="loans.make"} 2',

@@ -176,6 +176,8 @@ export interface EventMetadata {
   readonly commandId?: string;
   /** The span in which its command was sent, as W3C's `traceparent`; where traces are sent. */
   readonly traceparent?: string;
+  /** What other systems have noted about its trace, as W3C's `tracestate`: 512 bytes at most. */
+  readonly tracestate?: string;
 }
 
 export type Reply = { id: string; version: number };

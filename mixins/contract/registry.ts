@@ -18,6 +18,8 @@ export interface ListedService {
     /** JSON Schema of each of its events, in the current version. */
     readonly eventSchemas?: Readonly<Record<string, unknown>>;
     readonly sagas?: Readonly<Record<string, unknown>>;
+    /** Whether the journals of its sagas can be read. */
+    readonly journals?: boolean;
     readonly consumers?: Readonly<Record<string, unknown>>;
     /** Types of the events that its consumers take. */
     readonly takes?: Readonly<Record<string, unknown>>;

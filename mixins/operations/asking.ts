@@ -1,8 +1,15 @@
 // Operations over all services: finds by the registry's metadata the services that have sagas, actors, projections, consumers
 // and dead letters, and asks them. The operator travels in `meta`, so that each service checks the permission again.
 import type { Context as MoleculerContext, ServiceBroker } from "moleculer";
-import { callErrors, listedServices, withoutSecrets, type Context, type ListedService } from "../contract/index.ts";
-import { isRefusal, type Refusal } from "../kernel/index.ts";
+import {
+  callErrors,
+  isAllowed,
+  listedServices,
+  withoutSecrets,
+  type Context,
+  type ListedService,
+} from "../contract/index.ts";
+import { isRefusal, PersonalFields, type Refusal } from "../kernel/index.ts";
 import { sagaErrors } from "../saga/index.ts";
 import { askNodes } from "./ask-nodes.ts";
 import { operationErrors } from "./errors.ts";
@@ -68,20 +75,39 @@ export async function askCircuits(ctx: Context): Promise<{ circuits: Answer[]; s
   };
 }
 
-/** Names of the fields that any contract marks as secret. */
-export function secretNames(broker: ServiceBroker): ReadonlySet<string> {
-  const services = listedServices(broker, { skipInternal: true });
-  return new Set(services.flatMap(({ metadata }) => metadata?.secrets ?? []));
+/** Who may read the accounts may see what tells who a person is. */
+const SEES_PERSONS = "accounts:read";
+
+/** Fields that an operator does not see. */
+export interface Hidden {
+  /** Names of the fields that any contract marks as secret. */
+  readonly secrets: ReadonlySet<string>;
+  /** The fields that any contract marks as personal; undefined for an operator who may see them. */
+  readonly personal: PersonalFields | undefined;
 }
 
-/** The value without the fields that any contract marks as secret. */
-export const shown = <T>(broker: ServiceBroker, value: T): T => withoutSecrets(value, secretNames(broker)) as T;
+export function hiddenFrom({ broker, meta: { user } }: Context): Hidden {
+  const secrets = new Set<string>();
+  const personal = new PersonalFields();
+  for (const { metadata } of listedServices(broker, { skipInternal: true })) {
+    for (const name of metadata?.secrets ?? []) secrets.add(name);
+    personal.add(metadata?.personal ?? []);
+  }
+  // A call of a service is on nobody's behalf, and not restricted.
+  return { secrets, personal: !user || isAllowed(user, SEES_PERSONS) ? undefined : personal };
+}
+
+/** The value with `…` for what the operator does not see. */
+export function shown<T>(ctx: Context, value: T): T {
+  const { secrets, personal } = hiddenFrom(ctx);
+  return withoutSecrets(value, secrets, personal) as T;
+}
 
 /** Asks the services with sagas one after another until one knows the id. */
 export async function askOwner(ctx: Context, action: string, params: { id: string }): Promise<Answer> {
   for (const service of servicesWith(ctx.broker, hasSagas))
     try {
-      return shown(ctx.broker, { ...(await ask(ctx, service, action, params)), service });
+      return shown(ctx, { ...(await ask(ctx, service, action, params)), service });
     } catch (error) {
       // Moleculer's own 404 (the service has just gone) is not an answer.
       if (!isRefusal(error) || !error.type.endsWith("_NOT_FOUND")) throw error;

@@ -121,7 +121,7 @@ const schema = (): ServiceSchema =>
             ? []
             : (await ask<{ events: Answer[] }>(ctx, service, "history", { id, from, limit: version - from + 1 }))
                 .events;
-        return shown(ctx.broker, { type, id, version, state, events });
+        return shown(ctx, { type, id, version, state, events });
       },
 
       async quarantined(ctx) {
@@ -218,7 +218,7 @@ const schema = (): ServiceSchema =>
             gather(ctx, [service], "deadLetters", "deadLetters", { limit, ...(seen !== undefined && { after: seen }) }),
         });
         const deadLetters = entries.map(letter => ({ ...letter, id: `${letter.service}:${String(letter["id"])}` }));
-        return { ...shown(ctx.broker, { deadLetters }), ...(after === undefined && next) };
+        return { ...shown(ctx, { deadLetters }), ...(after === undefined && next) };
       },
       async retryDeadLetters(ctx) {
         const { service: only, olderThanMinutes, ...narrow } = ctx.params;

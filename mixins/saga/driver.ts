@@ -15,12 +15,13 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import { backoffMs, isRefusal, Refusal, rfc3339, systemClock, type Clock } from "../kernel/index.ts";
 import { behalfOf, typedCall, type Behalf, type Call, type EventMetadata, type Recorded } from "../contract/index.ts";
-import { ATTRIBUTES, SPANS, tracing } from "../tracing/index.ts";
+import { ATTRIBUTES, carriedCause, SPANS, tracing } from "../tracing/index.ts";
 import { ActorHost, archiveFinished, type Archived, type ArchiveOptions } from "../actor/siblings.ts";
 import type { EventStore } from "../event-store/index.ts";
 import type { Failure, Saga } from "./define-saga.ts";
 import { failpoint } from "./failpoints.ts";
-import { fold, journalOf, sagaRowOf, type Entry, type SagaState, type StartingEvent } from "./journal.ts";
+import { fold, journalOf, sagaRowOf, type Entry, type Journal, type SagaState, type StartingEvent } from "./journal.ts";
+import type { JournalLog } from "./journal-log.ts";
 import type { SagaLimits } from "./limits.ts";
 import { Patience } from "./patience.ts";
 import {
@@ -215,17 +216,20 @@ export class SagaDriver {
     return this.#host(ref).history(ref.id, 1, this.limits.rows);
   }
 
-  /** Archives the journals of sagas that have ended. Nothing consumes their events or calls them. */
-  async archive(options: ArchiveOptions): Promise<Archived> {
-    const all = [];
-    for (const { host } of this.#hosts.values())
+  /** The journals, by the names of their sagas. */
+  get journals(): ReadonlyMap<string, Journal> {
+    return new Map([...this.#hosts].map(([name, { host }]) => [name, host.actor as Journal]));
+  }
+
+  /** Archives the journals of sagas that have ended. Nothing calls them. `release`: those that nobody has to read any more. */
+  async archive(options: ArchiveOptions, release: JournalLog["released"]): Promise<Archived> {
+    const all: Archived[] = [];
+    for (const [name, { host }] of this.#hosts)
       all.push(
-        await archiveFinished(host.actor, this.store, options, this.limits.rows, async streams => ({
-          ids: new Set(streams.map(({ id }) => id)),
-          kept: [],
-        })),
+        await archiveFinished(host.actor, this.store, options, this.limits.rows, streams => release(name, streams)),
       );
-    return { ...all[0]!, archived: all.reduce((sum, { archived }) => sum + archived, 0) };
+    const sum = (part: "archived" | "waiting") => all.reduce((total, archived) => total + archived[part], 0);
+    return { ...all[0]!, archived: sum("archived"), waiting: sum("waiting"), kept: all.flatMap(({ kept }) => kept) };
   }
 
   /**
@@ -355,7 +359,7 @@ export class SagaDriver {
   async #pursue(ref: SagaRef): Promise<Trouble | undefined> {
     const { state } = (await this.#host(ref).get(ref.id)) as { state: SagaState };
     if (!this.#tracing) return this.#pursueFrom(ref, state);
-    const parent = state.event?.metadata.traceparent ?? null;
+    const parent = carriedCause(state.event?.metadata) ?? null;
     const start = { name: `${SPANS.saga} ${ref.saga.name}`, parent, attributes: { [ATTRIBUTES.saga]: ref.key } };
     return this.#tracing.within(start, () => this.#pursueFrom(ref, state));
   }

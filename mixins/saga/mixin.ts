@@ -6,6 +6,7 @@ import { Consuming, consumersOf, singletonOf } from "../stream/siblings.ts";
 import type { Mixin } from "../contract/index.ts";
 import type { Saga } from "./define-saga.ts";
 import { SagaDriver } from "./driver.ts";
+import { JournalLog } from "./journal-log.ts";
 import { SAGA_LIMITS, type SagaLimits } from "./limits.ts";
 import { countEnds, measureSagas } from "./measure.ts";
 import { operations, type SagaService } from "./operations.ts";
@@ -38,7 +39,7 @@ export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}):
         list.map(({ startedBy }) => startedBy),
       ),
     ],
-    metadata: { sagas: Object.fromEntries(names.map(name => [name, true])) },
+    metadata: { sagas: Object.fromEntries(names.map(name => [name, true])), journals: true },
     actions: operations,
     created(this: Running) {
       keepsTables(this, () => eventStoreOf(this));
@@ -48,6 +49,7 @@ export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}):
       const store = await eventStoreOf(this);
       const ended = countEnds(this.broker, this.fullName);
       this.sagas = new SagaDriver({ sagas: list, store, broker: this.broker, service: this.fullName, limits, ended });
+      this.journals = await JournalLog.open(this, store, this.sagas.journals);
       this.stopMeasuring = measureSagas(this.broker, this.fullName, store, limits);
       this.watchdog = new Watchdog(this.sagas, await singletonOf(this, "watchdog"), this.broker, this.fullName, limits);
       const consumers = await consumersOf(this);
@@ -61,6 +63,7 @@ export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}):
     },
     async stopped(this: Running) {
       this.stopMeasuring?.();
+      this.journals?.stop();
       await this.watchdog?.stop();
       await this.sagas?.stop(stopTimeLeft(this.broker));
     },

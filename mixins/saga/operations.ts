@@ -14,16 +14,18 @@ import {
   type Traced,
 } from "../actor/siblings.ts";
 import type { SagaRow } from "../event-store/index.ts";
+import type { LogPage, ReadLog } from "../stream/index.ts";
 import type { Held } from "../stream/siblings.ts";
 import { detailOf, type SagaDetail } from "./detail.ts";
 import type { Driving, SagaDriver, SagaRef } from "./driver.ts";
 import { countSagas, findSagas, type SagaCount, type SagaSummary } from "./find.ts";
 import { BULK_LIMITS, editStuck, type BulkAnswer } from "./in-bulk.ts";
 import { sagaRowOf, type Entry, type SagaState } from "./journal.ts";
+import type { JournalLog } from "./journal-log.ts";
 import { beyond, canBeForced, isPastPivot } from "./planner.ts";
 import { sagaErrors } from "./errors.ts";
 
-export type SagaService = Service & { sagas: SagaDriver };
+export type SagaService = Service & { sagas: SagaDriver; journals: JournalLog };
 type Ctx<P> = Context<P, Meta>;
 
 const PAGE = 100;
@@ -111,6 +113,13 @@ export const operations = {
       return driving ? { driving } : {};
     },
   },
+  "sagaJournals.readLog": {
+    ...operation,
+    callers: ["audit"],
+    handler(this: SagaService, ctx: Ctx<ReadLog>): Promise<LogPage> {
+      return this.journals.read(ctx.params);
+    },
+  },
   shards: storeSizes,
   tracedSagas: {
     ...operation,
@@ -130,9 +139,12 @@ export const operations = {
     ...operation,
     permission: "operations:write",
     params: paramsOf(ARCHIVE_PARAMS),
-    handler(this: SagaService, ctx: Ctx<Partial<ArchiveOptions> & { olderThanMs: number }>): Promise<Archived> {
-      const { olderThanMs, limit = PAGE_MAX, after } = ctx.params;
-      return this.sagas.archive({ olderThanMs, limit, after });
+    async handler(this: SagaService, ctx: Ctx<Partial<ArchiveOptions> & { olderThanMs: number }>): Promise<Archived> {
+      const { olderThanMs, limit = PAGE_MAX, after, gone = [] } = ctx.params;
+      if (gone.length > 0) await this.journals.forget(gone);
+      return this.sagas.archive({ olderThanMs, limit, after }, (saga, streams) =>
+        this.journals.released(saga, streams),
+      );
     },
   },
   held: {

@@ -28,6 +28,7 @@ const event = {
     requestId: "r1",
     commandId: "client:Zoë:1",
     traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    tracestate: "congo=t61rcWkgMzE",
   },
 } as unknown as LogEvent;
 const place = { logcursor: "12", logcount: "3" };
@@ -51,6 +52,7 @@ test("an event has the attributes of a CloudEvent, and its data is the body", ()
     requestid: "r1",
     commandid: "client:Zoë:1",
     traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    tracestate: "congo=t61rcWkgMzE",
   });
   expect(JSON.parse(data!)).toEqual(event.data);
 });

@@ -8,6 +8,7 @@
 //   partitionkey     the same: the events of one actor come in order
 //   time             when it was recorded, on the database's clock
 //   traceparent      the span of the command that caused it, where traces are sent
+//   tracestate       what other systems have noted about its trace
 //   userid, keyid, caller, node, requestid, commandid
 //                    the rest of its metadata, each where it is known
 //   withheld         fields that the contract marks as secret, and that the data therefore lacks; `*`: there is no data,
@@ -64,6 +65,7 @@ const METADATA: Readonly<Record<keyof EventMetadata, string>> = {
   requestId: "requestid",
   commandId: "commandid",
   traceparent: "traceparent",
+  tracestate: "tracestate",
 };
 const OWN: ReadonlySet<string> = new Set([
   "specversion",

@@ -1,12 +1,20 @@
 // The spans of durable events on their way from an owner to its consumers. An event carries the span of its command as
 // `traceparent`; whatever is done because of the event is a part of that trace, or links to it.
-import { ATTRIBUTES, SPANS, tracing, type Attributes, type SpanStart } from "../tracing/index.ts";
+import {
+  ATTRIBUTES,
+  carriedCause,
+  SPANS,
+  tracing,
+  type Attributes,
+  type Cause,
+  type SpanStart,
+} from "../tracing/index.ts";
 import type { LogEvent } from "./log/source.ts";
 
 type Events = readonly Pick<LogEvent, "eventId" | "metadata">[];
 type Trace = <T>(events: Events, work: () => Promise<T>) => Promise<T>;
 
-const causesOf = (events: Events): string[] => events.flatMap(({ metadata }) => metadata.traceparent ?? []);
+const causesOf = (events: Events): Cause[] => events.flatMap(({ metadata }) => carriedCause(metadata) ?? []);
 
 /** Does a consumer's work on events as a span; undefined where nothing is traced. Without events there is no span. */
 export function consumerTracing(consumer: string, source: string): Trace | undefined {

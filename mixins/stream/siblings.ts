@@ -18,6 +18,7 @@ export { eventCatalogue } from "./event-catalogue.ts";
 export { Subscribers } from "./consumer/subscribers.ts";
 export { STREAM_LIMITS } from "./limits.ts";
 export { markIn, stoppedOf } from "./log/identity.ts";
+export { JOURNALS, serviceOf, sourceOfJournals } from "./log/registry.ts";
 export { isAtOrPast } from "./log/source.ts";
 export { STREAM_INDEXES } from "./migrations.ts";
 export { OUTBOUND_INDEXES } from "./outbound/migrations.ts";

@@ -4,7 +4,6 @@ import {
   ROOT_CONTEXT,
   SpanStatusCode,
   trace,
-  TraceFlags,
   type Attributes,
   type Context,
   type ContextManager,
@@ -63,8 +62,7 @@ class ApiSpan implements OtelSpan {
   }
 
   spanContext() {
-    const { trace, id } = this.#span;
-    return { traceId: trace.id, spanId: id, traceFlags: TraceFlags.NONE };
+    return { ...this.#span.context, isRemote: false };
   }
   setAttribute(name: string, value: unknown): this {
     return this.setAttributes({ [name]: value });

@@ -1,6 +1,14 @@
 // A span of a trace that sampling has passed over. Nearly all of them are forgotten when their trace has ended, so they only note
 // what they are given; what the SDK makes of a span, ten times the work, is made of those that the tail rule keeps.
-import { SpanKind, SpanStatusCode, TraceFlags, type Link, type SpanContext, type SpanStatus } from "@opentelemetry/api";
+import {
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+  type Link,
+  type SpanContext,
+  type SpanStatus,
+  type TraceState,
+} from "@opentelemetry/api";
 import { millisToHrTime } from "@opentelemetry/core";
 import type { Resource } from "@opentelemetry/resources";
 import type { ReadableSpan, TimedEvent } from "@opentelemetry/sdk-trace";
@@ -55,9 +63,22 @@ export class HeldSpan implements Span {
   get traceparent(): string {
     return `00-${this.trace.id}-${this.id}-00`;
   }
+  get tracestate(): string | undefined {
+    return this.state?.serialize();
+  }
+  /** Looked for when it is asked for: hardly any trace has one. */
+  get state(): TraceState | undefined {
+    let { parent } = this;
+    while (parent instanceof HeldSpan) parent = parent.parent;
+    return parent?.traceState;
+  }
   /** As links to it have it. */
   get context(): SpanContext {
-    return { traceId: this.trace.id, spanId: this.id, traceFlags: TraceFlags.NONE, isRemote: true };
+    return { traceId: this.trace.id, spanId: this.id, traceFlags: TraceFlags.NONE, isRemote: true, ...this.#withState };
+  }
+  get #withState(): Pick<SpanContext, "traceState"> {
+    const { state } = this;
+    return state ? { traceState: state } : {};
   }
   get isSampled(): boolean {
     return false;
@@ -104,7 +125,7 @@ export class HeldSpan implements Span {
     // The clock may have been set meanwhile: the span ended about now.
     const epoch = Date.now() - performance.now();
     const time = (ms: number) => millisToHrTime(epoch + ms);
-    const spanContext = { traceId: trace.id, spanId: this.id, traceFlags: TraceFlags.SAMPLED };
+    const spanContext = { traceId: trace.id, spanId: this.id, traceFlags: TraceFlags.SAMPLED, ...this.#withState };
     const parentSpanContext =
       parent instanceof HeldSpan ? { ...spanContext, spanId: parent.id, traceFlags: TraceFlags.NONE } : parent;
     return {

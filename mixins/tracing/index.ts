@@ -5,12 +5,15 @@ export { tracingMetrics } from "./metrics.ts";
 export { ATTRIBUTES, SPANS } from "./names.ts";
 export { startTracing } from "./start.ts";
 export {
+  carriedCause,
+  traceContextOf,
   tracing,
   type Attributes,
   type Cause,
   type Parent,
   type Span,
   type SpanStart,
+  type TraceContext,
   type TraceCounts,
   type Tracing,
 } from "./tracing.ts";

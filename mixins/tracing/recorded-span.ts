@@ -33,6 +33,9 @@ export class RecordedSpan implements Span {
     const { traceId, spanId, traceFlags } = this.otel.spanContext();
     return `00-${traceId}-${spanId}-0${traceFlags & TraceFlags.SAMPLED}`;
   }
+  get tracestate(): string | undefined {
+    return this.otel.spanContext().traceState?.serialize();
+  }
 
   set(attributes: Attributes): void {
     for (const [name, value] of Object.entries(attributes))

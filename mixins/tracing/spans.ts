@@ -8,7 +8,7 @@ import {
   type SpanContext,
   type Tracer,
 } from "@opentelemetry/api";
-import { parseTraceParent } from "@opentelemetry/core";
+import { parseTraceParent, TraceState } from "@opentelemetry/core";
 import { currentSpan, withSpan, type OwnSpan } from "./context.ts";
 import { HeldSpan, KINDS } from "./held-span.ts";
 import { newTraceId, type TraceIds } from "./ids.ts";
@@ -38,7 +38,7 @@ export class Spans implements Pick<Tracing, "begin" | "within" | "inside" | "cur
     const parent = start.parent === undefined ? this.current() : start.parent;
     if (parent instanceof HeldSpan) return new HeldSpan(parent.trace, parent, start);
     if (parent instanceof RecordedSpan) return this.#record(parent.context, start);
-    const remote = typeof parent === "string" ? contextsOf([parent])[0] : undefined;
+    const remote = parent ? contextsOf([parent])[0] : undefined;
     return remote ? this.#goOn(remote, start) : this.#beginTrace(start);
   }
 
@@ -128,11 +128,24 @@ export class Spans implements Pick<Tracing, "begin" | "within" | "inside" | "cur
 
 /** Each once. A text that is no `traceparent` is left out: it comes from clients, and from rows of any age. */
 const contextsOf = (causes: readonly Cause[]): SpanContext[] =>
-  [...new Set(causes)].flatMap(cause => {
+  onceEach(causes).flatMap(cause => {
     if (cause instanceof HeldSpan) return cause.context;
     const read = parseTraceParent(textOf(cause));
-    return read ? { ...read, isRemote: true } : [];
+    if (!read) return [];
+    const traceState = typeof cause === "string" ? undefined : stateIn(cause.tracestate);
+    return { ...read, isRemote: true, ...(traceState && { traceState }) };
   });
+
+/** Undefined where no member of the text is well formed: an empty one would be sent on. */
+function stateIn(text: string | undefined): TraceState | undefined {
+  const state = text === undefined ? undefined : new TraceState(text);
+  return state?.serialize() ? state : undefined;
+}
+
+/** Events of one command are read with a text, or an object, each. A held span is itself: its text would need an id. */
+const onceEach = (causes: readonly Cause[]): Cause[] => [
+  ...new Map(causes.map(cause => [cause instanceof HeldSpan ? cause : textOf(cause), cause])).values(),
+];
 
 const textOf = (cause: Cause): string => (typeof cause === "string" ? cause : cause.traceparent);
 
@@ -144,8 +157,12 @@ export const linksOf = (causes: readonly Cause[]): Link[] => linksTo(contextsOf(
 
 /** `00-<trace>-<span>-00` */
 const TRACEPARENT_CHARS = 55;
-const isPassedOver = (cause: Cause): boolean =>
-  typeof cause === "string" ? cause.length === TRACEPARENT_CHARS && cause.endsWith("-00") : !cause.isSampled;
+function isPassedOver(cause: Cause): boolean {
+  if (cause instanceof HeldSpan) return true;
+  if (cause instanceof RecordedSpan) return false;
+  const text = textOf(cause);
+  return text.length === TRACEPARENT_CHARS && text.endsWith("-00");
+}
 
 const traceIdOf = (cause: Cause): string => (cause instanceof HeldSpan ? cause.trace.id : textOf(cause).slice(3, 35));
 

@@ -17,8 +17,8 @@ afterAll(() => collector.stop());
 let active: Tracing;
 beforeEach(async () => {
   collector.mood = "takes";
-  collector.spans.length = 0;
   await tracing()?.stop();
+  collector.spans.length = 0;
   active = await start({});
 });
 afterAll(() => active.stop());
@@ -119,9 +119,11 @@ describe("a call of fetch", () => {
   let company: Server;
   let url: string;
   let seen: string | undefined;
+  let seenState: string | undefined;
   beforeAll(async () => {
     company = createServer((req, res) => {
       seen = req.headers["traceparent"] as string | undefined;
+      seenState = req.headers["tracestate"] as string | undefined;
       res.statusCode = Number(req.headers["x-answer"] ?? 200);
       res.end();
     });
@@ -140,6 +142,32 @@ describe("a call of fetch", () => {
     expect(call).toMatchObject({ parent: visit.id, kind: "client", attributes: { "url.full": `${url}/ask` } });
     expect(seen).toBe(`00-${call.trace}-${call.id}-01`);
     expect(JSON.stringify(call)).not.toContain("s3cr3t");
+  });
+
+  test.each(["01", "00"])("takes along what others have noted of a trace with flags %s", async flags => {
+    /** It fails, and is kept whatever its flags. */
+    const visit = async (tracestate: string) => {
+      const parent = { traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-${flags}`, tracestate };
+      const work = active.within({ name: "visit", parent }, async () => {
+        await active.within({ name: "step" }, () => fetch(url));
+        throw new Bug("STORE_UNREADABLE", "no answer of the store");
+      });
+      await expect(work).rejects.toThrow();
+    };
+    await visit("congo=t61rcWkgMzE, rojo=00f067aa0ba902b7");
+    expect(seenState).toBe("congo=t61rcWkgMzE,rojo=00f067aa0ba902b7");
+    await active.flush();
+    expect(collector.spans.filter(({ state }) => state === seenState).map(({ name }) => name)).toContain("GET");
+    // What no system writes is not passed on; what is too long is cut at a member.
+    await visit('a=1,B,=2,c==3,d="\u0007",e=5');
+    expect(seenState).toBe("a=1,e=5");
+    await visit("<script>");
+    expect(seenState).toBeUndefined();
+    await visit(Array.from({ length: 100 }, (_, n) => `k${n}=${n}`).join());
+    expect(seenState!.split(",")).toHaveLength(32);
+    await visit(Array.from({ length: 30 }, (_, n) => `k${n}=${"v".repeat(100)}`).join());
+    expect(seenState!.length).toBeLessThanOrEqual(512);
+    expect(seenState).toMatch(/^k0=v{100},k1=/);
   });
 
   test("is a part of a trace that is passed over, too, and kept with it", async () => {

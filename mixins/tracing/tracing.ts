@@ -8,6 +8,8 @@ export type Attributes = Readonly<Record<string, string | number | boolean | und
 export interface Span {
   /** Its place in its trace, for others that work on because of it: `00-<trace>-<span>-<flags>`, as W3C has it. */
   readonly traceparent: string;
+  /** What other systems have noted about the trace, as W3C has it: what came with its remote parent. Undefined: nothing. */
+  readonly tracestate: string | undefined;
   /** Whether sampling keeps its trace. Another one may still be kept, by the tail rule. */
   readonly isSampled: boolean;
   set(attributes: Attributes): void;
@@ -21,11 +23,30 @@ export interface Span {
   end(error?: unknown, at?: number): void;
 }
 
-/** A span, or the `traceparent` of one. */
-export type Cause = Span | string;
+/**
+ * A span's place in its trace, as headers and the metadata of events carry it. What is no `traceparent` is as good as none; of
+ * the `tracestate` at most 32 members and 512 bytes are taken, and malformed members are left out.
+ */
+export interface TraceContext {
+  readonly traceparent: string;
+  readonly tracestate?: string;
+}
 
-/** A span, the `traceparent` of one, or null for none. */
+/** A span, or the place of one: its `traceparent` alone, or with a `tracestate`. */
+export type Cause = Span | TraceContext | string;
+
+/** A cause, or null for none. */
 export type Parent = Cause | null;
+
+/** The place of a span, for headers and metadata. */
+export const traceContextOf = ({ traceparent, tracestate }: TraceContext | Span): TraceContext =>
+  tracestate === undefined ? { traceparent } : { traceparent, tracestate };
+
+/** The cause that headers or metadata carry, if any. */
+export function carriedCause({ traceparent, tracestate }: Partial<TraceContext> = {}):
+  TraceContext | string | undefined {
+  return traceparent === undefined || tracestate === undefined ? traceparent : { traceparent, tracestate };
+}
 
 export interface SpanStart {
   /** One of `SPANS`, or the name of an action, a route or a statement: few different ones, no ids. */

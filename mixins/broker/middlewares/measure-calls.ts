@@ -38,6 +38,7 @@ function measured(meters: Meters, next: Next, { name: action, service: { fullNam
     return count;
   };
   const ok = countOf("ok");
+  meters.begin(callMetrics.calls, { action });
   const traces = tracing();
   return ctx => {
     const startedAt = performance.now();

@@ -7,7 +7,9 @@ import type { ActionSchema, Context, Middleware, ServiceBroker } from "moleculer
 import { metersOf, reading } from "../../metrics/index.ts";
 import {
   ATTRIBUTES,
+  carriedCause,
   SPANS,
+  traceContextOf,
   type Parent,
   type Span,
   tracingMetrics,
@@ -26,9 +28,6 @@ type Action = ActionSchema & {
   readonly traced?: boolean;
 };
 
-/** Name of the call header that carries the caller's span. */
-const TRACEPARENT = "traceparent";
-
 /** The outer one begins and ends spans, the inner one does an action's work in its span, for whichever call it was begun. */
 export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middleware; readonly inner: Middleware } {
   const emit = tracedEmit(tracing);
@@ -45,7 +44,7 @@ export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middlewa
       const attributes = attributesOf(action.name);
       return ctx => {
         const isRemote = ctx.nodeID !== broker.nodeID;
-        const parent: Parent | undefined = isRemote ? ctx.headers?.[TRACEPARENT] : tracing.current();
+        const parent: Parent | undefined = isRemote ? carriedCause(ctx.headers) : tracing.current();
         if (parent === undefined && !begins) return next(ctx);
         const kind = isRemote ? "server" : "internal";
         return tracing.within({ name: action.name, kind, parent: parent ?? null, attributes }, span => {
@@ -66,7 +65,7 @@ export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middlewa
         };
         return tracing.within(start as typeof start & { kind: "client" }, span => {
           // A new object: the caller's is the same for each repetition of the call.
-          ctx.headers = { ...ctx.headers, [TRACEPARENT]: span.traceparent };
+          ctx.headers = { ...ctx.headers, ...traceContextOf(span) };
           return next(ctx);
         });
       };
@@ -81,7 +80,7 @@ export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middlewa
         [ATTRIBUTES.consumerGroup]: service.fullName,
       };
       return ctx => {
-        const parent = ctx.headers?.[TRACEPARENT];
+        const parent = carriedCause(ctx.headers);
         if (parent === undefined) return next(ctx);
         const name = ctx.eventName!;
         const own = { ...attributes, ...eventAttributes(name) };
@@ -119,15 +118,15 @@ const tracedEmit =
   (name, payload, opts) => {
     const given: EventOptions = typeof opts === "string" || Array.isArray(opts) ? { groups: opts } : { ...opts };
     // A broadcast ends as a local one, with the same headers.
-    const isSent = given.headers?.[TRACEPARENT] !== undefined;
+    const isSent = given.headers?.["traceparent"] !== undefined;
     if (isSent || name.startsWith("$") || tracing.current() === undefined) return next(name, payload, opts);
     const attributes = {
       [ATTRIBUTES.operationName]: SPANS.publish,
       [ATTRIBUTES.operationType]: "send",
       ...eventAttributes(name),
     };
-    return tracing.within({ name: `${SPANS.publish} ${name}`, kind: "producer", attributes }, ({ traceparent }) =>
-      next(name, payload, { ...given, headers: { ...given.headers, [TRACEPARENT]: traceparent } }),
+    return tracing.within({ name: `${SPANS.publish} ${name}`, kind: "producer", attributes }, span =>
+      next(name, payload, { ...given, headers: { ...given.headers, ...traceContextOf(span) } }),
     );
   };
 

@@ -60,6 +60,7 @@ const headers = {
     ce_time: text("When it was recorded.", { format: "date-time" }),
     ce_partitionkey: text("The actor: the key of the record."),
     ce_traceparent: text("W3C Trace Context of the command that caused it."),
+    ce_tracestate: text("What other systems have noted about that trace, as W3C's `tracestate`."),
     ce_userid: text("The user on whose behalf it happened."),
     ce_keyid: text("Id of the API key with which the user came in."),
     ce_caller: text("The service that called."),

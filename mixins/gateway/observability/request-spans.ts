@@ -1,8 +1,8 @@
-// A span for each request of the API, which goes on with the client's trace if it has one (`traceparent`), and tells by events
+// A span for each request of the API, which goes on with the client's trace if it has one (`traceparent`, `tracestate`), and tells by events
 // when each step of the pipeline began. Health checks, `/metrics` and the like make none.
 import type { IncomingMessage } from "node:http";
 import { redacted } from "../../log/index.ts";
-import { ATTRIBUTES, tracing, type Span } from "../../tracing/index.ts";
+import { ATTRIBUTES, carriedCause, tracing, type Span } from "../../tracing/index.ts";
 import type { Step } from "../exchange.ts";
 import { pathOf, requestId, type Handler } from "../../http/siblings.ts";
 import { routeOf } from "../moleculer-web.ts";
@@ -29,11 +29,10 @@ export function traceRequests(handler: Handler, { isTraced, publicUrl }: Request
     const path = pathOf(req);
     if (!isTraced(path)) return handler(req, res);
     const method = req.method!;
-    const { traceparent } = req.headers;
     const span = active.begin({
       name: method,
       kind: "server",
-      parent: typeof traceparent === "string" ? traceparent : null,
+      parent: carriedCause(req.headers as Readonly<Record<string, string>>) ?? null,
       attributes: () => ({ [ATTRIBUTES.httpMethod]: method, [ATTRIBUTES.urlScheme]: scheme }),
     });
     (req as Traced)[SPAN] = span;

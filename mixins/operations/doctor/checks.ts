@@ -29,6 +29,14 @@ export const CHECKS = {
     },
     quarantine: { looks: "streams whose record cannot be read", fails: "there are some: their commands are refused" },
     sagas: { looks: "stuck sagas, and open ones that nobody drives", fails: "some are stuck" },
+    audit: {
+      looks: "whether the audit is verified and signed, and its checkpoints are in `AUDIT_ANCHOR`",
+      fails: "records wait for a checkpoint for an hour, or checkpoints for their second place for a quarter of one",
+    },
+    mails: {
+      looks: "mails that wait, and that were given up",
+      fails: "the server does not take some for an hour, or nobody sends what is due",
+    },
     gaps: { looks: "gaps in streams", fails: "streams lack events", isDeep: true },
     shapes: {
       looks: "events that are not as today's contract has them",

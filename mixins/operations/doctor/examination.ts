@@ -12,6 +12,7 @@ import type { Environment } from "../../kernel/index.ts";
 import { dirname } from "node:path";
 import { definitionsIn } from "../../actor/index.ts";
 import { streamEnvironment } from "../../stream/index.ts";
+import { auditOf } from "./audit.ts";
 import { busOf } from "./bus.ts";
 import type { CheckName } from "./checks.ts";
 import { configurationOf, sharingOf } from "./configuration.ts";
@@ -32,6 +33,7 @@ import { attempt, fail, ok, reasonOf, type Finding, type Result } from "./findin
 import { gapsOf, type Progress } from "./gaps.ts";
 import { lagOf } from "./lag.ts";
 import { certificatesOf, disksOf } from "./machine.ts";
+import { mailsOf } from "./mails.ts";
 import { natsOf } from "./nats.ts";
 import { parkedOf } from "./parked.ts";
 import { quarantineOf } from "./quarantine.ts";
@@ -291,6 +293,8 @@ class Examination {
       await this.#check(name, "parked", () => parkedOf(database));
       await this.#check(name, "quarantine", () => quarantineOf(database));
       await this.#check(name, "sagas", () => sagasOf(database));
+      await this.#check(name, "audit", () => auditOf(database, this.#environment));
+      await this.#check(name, "mails", () => mailsOf(database));
       if (!this.#options.deep) continue;
       const onProgress = this.#progressOf(name, database);
       await this.#check(name, "gaps", () => gapsOf(database, onProgress));

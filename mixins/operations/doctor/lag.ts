@@ -1,7 +1,7 @@
 // How far each consumer is behind the logs that it reads, in events and in time.
 import { digestOf, partsOf } from "../../event-store/index.ts";
 import { rfc3339 } from "../../kernel/index.ts";
-import { markIn, presentRows, reachedBy, stoppedOf } from "../../stream/siblings.ts";
+import { markIn, presentRows, reachedBy, serviceOf, stoppedOf } from "../../stream/siblings.ts";
 import { count, duration, fail, ok, warn, type Result } from "./finding.ts";
 import { limits } from "./limits.ts";
 import { eventTables, type Service, type Tables, type Unread } from "./tables.ts";
@@ -22,7 +22,7 @@ export async function lagOf(tables: Tables, services: ReadonlyMap<string, Servic
   const rows = await tables.rows<Checkpoint>("select * from checkpoints order by consumer, source, partition");
   const results: Result[] = [];
   for (const own of Map.groupBy(rows, ({ consumer, source }) => `${consumer} on ${source}`).values())
-    results.push(await lagAt(reached(presentRows(own)), tables, services.get(own[0]!.source)));
+    results.push(await lagAt(reached(presentRows(own)), tables, services.get(serviceOf(own[0]!.source))));
   return results;
 }
 

@@ -27,6 +27,14 @@ export const limits = {
   walBytes: 300 * 1024 ** 2,
   /** Milliseconds that JetStream should keep a message at least: consumers may be away for a night. */
   streamAgeMs: minutes(60 * 12),
+  /** Milliseconds that a record of the audit may wait for a checkpoint, or three of its periods; and a checkpoint for the anchor. */
+  unsignedMs: minutes(60),
+  unanchoredMs: minutes(15),
+  /** Milliseconds that a mail may wait for a server that does not take it, and that one may be due: it is looked for every 15 s. */
+  mailsWaitMs: minutes(60),
+  mailsDueMs: minutes(15),
+  /** Milliseconds for which a mail that was given up is told. */
+  givenUpMs: minutes(60 * 24),
   /** Streams that one statement examines, and events that one statement reads. */
   streams: 1_000,
   events: 1_000,

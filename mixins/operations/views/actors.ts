@@ -1,6 +1,6 @@
 // The record of one actor: its history in pages, how its state changed, and what it would decide.
 import { badCursor, cursorOf, readCursor } from "../../contract/index.ts";
-import { ask, hostOf, limits, secretNames, shown, type Answer } from "../asking.ts";
+import { ask, hostOf, limits, hiddenFrom, shown, type Answer } from "../asking.ts";
 import { operationErrors } from "../errors.ts";
 import type { Ctx } from "./context.ts";
 import { diff } from "./diff.ts";
@@ -24,7 +24,7 @@ export async function actorHistory(ctx: Ctx<"actorHistory">) {
   if (events.length === 0 && from === 1) throw operationErrors.ACTOR_NOT_FOUND({ field: "id", type, id });
   const page = events.slice(0, limit);
   const next = events.length > limit ? { nextCursor: cursorOf(list, [page.at(-1)!.version + 1]) } : {};
-  return shown(ctx.broker, { type, id, events: page, ...next });
+  return shown(ctx, { type, id, events: page, ...next });
 }
 
 function versionIn(cursor: string, list: string): number {
@@ -41,9 +41,9 @@ export async function actorDiff(ctx: Ctx<"actorDiff">) {
   const after = await (to === undefined ? now() : stateAt(to));
   if (after.version === 0 && to === undefined) throw operationErrors.ACTOR_NOT_FOUND({ field: "id", type, id });
   const before = await stateAt(from);
-  const changes = diff(before.state, after.state, CHANGES_MAX + 1, secretNames(ctx.broker));
+  const changes = diff(before.state, after.state, CHANGES_MAX + 1, hiddenFrom(ctx));
   return {
-    ...shown(ctx.broker, {
+    ...shown(ctx, {
       type,
       id,
       from,
@@ -67,13 +67,13 @@ export async function whatIf(ctx: Ctx<"whatIf">): Promise<Answer> {
   if (command === undefined) {
     const answer = await ask<Answer & { version: number }>(ctx, service, "whatIf", { id });
     if (answer.version === 0) throw operationErrors.ACTOR_NOT_FOUND({ field: "id", type, id });
-    return shown(ctx.broker, { type, ...answer });
+    return shown(ctx, { type, ...answer });
   }
   const asked = { id, command, params, ...(prepared !== undefined && { prepared }) };
   const { after, ...decided } = await ask<WouldDecide>(ctx, service, "wouldDecide", asked);
   const before = after === undefined ? undefined : await stateOf(ctx, service, id, decided.version);
-  const changes = after === undefined ? [] : diff(before, after, CHANGES_MAX, secretNames(ctx.broker));
-  return shown(ctx.broker, { type, ...decided, changes });
+  const changes = after === undefined ? [] : diff(before, after, CHANGES_MAX, hiddenFrom(ctx));
+  return shown(ctx, { type, ...decided, changes });
 }
 
 /** The state at a version. It has a call of its own, since an answer with two states might not fit on the bus. */

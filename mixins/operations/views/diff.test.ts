@@ -1,7 +1,8 @@
 import { expect, test } from "@jest/globals";
+import { PersonalFields } from "../../kernel/index.ts";
 import { diff } from "./diff.ts";
 
-const none = new Set<string>();
+const none = { secrets: new Set<string>(), personal: undefined };
 
 test("changes are told by path: what changed, what is new, what is gone", () => {
   const before = { status: "made", lines: [{ title: "a", copies: 1 }], note: "x", "odd key": 1, same: { a: [1] } };
@@ -23,9 +24,20 @@ test("changes are told by path: what changed, what is new, what is gone", () => 
 });
 
 test("that a secret changed is told, and not from what to what", () => {
-  const secrets = new Set(["token"]);
+  const secrets = { ...none, secrets: new Set(["token"]) };
   const [a, b] = [{ card: { token: { raw: "one" } } }, { card: { token: { raw: "two" } } }];
   expect(diff(a, b, 100, secrets)).toEqual([{ path: "card.token.raw", before: "…", after: "…" }]);
+  expect(diff({}, a, 100, secrets)).toEqual([{ path: "card", after: { token: "…" } }]);
+});
+
+test("that a person's field changed is told, and not from what to what", () => {
+  const personal = new PersonalFields();
+  personal.add([{ name: "name", beside: ["city"] }]);
+  const [a, b] = [{ to: { name: "Ann", city: "Ulm" } }, { to: { name: "Bob", city: "Bonn" } }];
+  expect(diff(a, b, 100, { ...none, personal })).toEqual([
+    { path: "to.name", before: "…", after: "…" },
+    { path: "to.city", before: "Ulm", after: "Bonn" },
+  ]);
 });
 
 test("no more changes are told than wanted", () => {

@@ -1,5 +1,8 @@
 // How two values of JSON differ, path by path.
 
+import { withoutSecrets } from "../../contract/index.ts";
+import type { Hidden } from "../asking.ts";
+
 export interface Change {
   /** `lines[0].quantity`. */
   readonly path: string;
@@ -9,18 +12,22 @@ export interface Change {
   readonly after?: unknown;
 }
 
-/** The differences in the order of the paths, at most `limit`; values at paths of these names, and below, are not told. */
-export function diff(before: unknown, after: unknown, limit: number, secrets: ReadonlySet<string>): Change[] {
+/** The differences in the order of the paths, at most `limit`; values of hidden fields, and what is in them, are not told. */
+export function diff(before: unknown, after: unknown, limit: number, { secrets, personal }: Hidden): Change[] {
   const changes: Change[] = [];
-  const compare = (path: string, a: unknown, b: unknown, isSecret: boolean): void => {
+  const compare = (path: string, a: unknown, b: unknown, isHidden: boolean): void => {
     if (changes.length >= limit) return;
     if (isNested(a) && isNested(b) && Array.isArray(a) === Array.isArray(b)) {
-      for (const key of new Set([...Object.keys(a), ...Object.keys(b)]))
-        compare(joined(path, key, Array.isArray(a)), a[key], b[key], isSecret || secrets.has(key));
+      const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+      for (const key of keys) {
+        const hides = secrets.has(key) || (personal?.has(key, keys) ?? false);
+        compare(joined(path, key, Array.isArray(a)), a[key], b[key], isHidden || hides);
+      }
       return;
     }
     if (Object.is(a, b)) return;
-    const told = (value: unknown): unknown => (isSecret ? "…" : value);
+    // A whole object that comes or goes has fields of its own.
+    const told = (value: unknown): unknown => (isHidden ? "…" : withoutSecrets(value, secrets, personal));
     changes.push({ path, ...(a !== undefined && { before: told(a) }), ...(b !== undefined && { after: told(b) }) });
   };
   compare("", before, after, false);

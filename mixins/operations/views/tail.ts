@@ -36,7 +36,7 @@ export async function tail(ctx: Ctx<"tail">) {
   );
   for (const { service, answer } of answers) places.set(service, answer.cursor);
   return {
-    ...shown(ctx.broker, { events: events.sort((a, b) => compare(text(a["at"]), text(b["at"]))) }),
+    ...shown(ctx, { events: events.sort((a, b) => compare(text(a["at"]), text(b["at"]))) }),
     silent,
     cursor: cursorOf(list, [JSON.stringify([...places])]),
   };

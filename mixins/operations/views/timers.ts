@@ -17,5 +17,5 @@ export async function timers(ctx: Ctx<"timers">) {
     sort: (a, b) => compare(nextAt(a), nextAt(b)),
     key: timer => `${nextAt(timer)} ${text(timer["id"])}`,
   });
-  return { ...shown(ctx.broker, { timers: entries }), ...next };
+  return { ...shown(ctx, { timers: entries }), ...next };
 }

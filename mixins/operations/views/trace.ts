@@ -53,7 +53,7 @@ export async function trace(ctx: Ctx<"trace">) {
   const logs: { service: string; answer: Found }[] = [...events.answers, ...sagas.answers];
   return {
     id: traceId,
-    ...shown(ctx.broker, found),
+    ...shown(ctx, found),
     searched: logs.map(({ service, answer: { searched, since } }) => ({
       service,
       events: searched,

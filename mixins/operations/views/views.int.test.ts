@@ -1,7 +1,10 @@
 // The views of operators over real services on a real database: a saga, the actors that it calls, and their logs.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { ServiceBroker } from "moleculer";
-import { defineService } from "../../contract/index.ts";
+import Type from "typebox";
+import { defineContract, defineService, PERSONAL } from "../../contract/index.ts";
+import { setGrants } from "../../contract/permissions.ts";
+import { defineActor } from "../../actor/index.ts";
 import { Actors, type HostingService } from "../../actor/mixin.ts";
 import { contract as purses, Purse } from "../../actor/account.fixture.ts";
 import { appendOf, verdictOf } from "../../event-store/event-store.conformance.ts";
@@ -14,6 +17,20 @@ import { Operations } from "../operations.ts";
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const METADATA = { user: "ann", requestId: "r1", traceparent: `00-${TRACE}-b7ad6b7169203331-01` };
 const lines = [{ shelf: "bolts", quantity: 1 }];
+
+const address = { line: Type.String(PERSONAL), city: Type.String() };
+const letters = defineContract({
+  service: "letters",
+  actor: "letter",
+  state: { to: Type.Optional(Type.Object(address)) },
+  commands: { post: { to: Type.Object(address) } },
+  events: { "letter.posted": { to: Type.Object(address) } },
+});
+const Letter = defineActor(letters)({
+  initial: () => ({}),
+  decide: { post: (_state, { to }) => [letters.event("letter.posted", { to })] },
+  evolve: { "letter.posted": (_state, { to }) => ({ to }) },
+});
 
 let databases: Databases;
 let running: Fulfilling;
@@ -30,8 +47,9 @@ beforeAll(async () => {
   });
   broker = running.broker;
   broker.createService(defineService(purses, { mixins: [Actors(Purse)] }));
+  broker.createService(defineService(letters, { mixins: [Actors(Letter)] }));
   broker.createService(Operations());
-  await broker.waitForServices(["ops", "purses"]);
+  await broker.waitForServices(["ops", "purses", "letters"]);
   await broker.call("shelves.fill", { id: "bolts", quantity: 100 });
 });
 afterAll(async () => {
@@ -315,6 +333,30 @@ test("what an actor would decide is told, and nothing happens", async () => {
   });
 });
 
+test("what tells who a person is is shown to those who may read accounts, and to no other operator", async () => {
+  setGrants({ watcher: ["operations:read"], desk: ["operations:read", "accounts:read"] }, []);
+  const seen = (role: string) => {
+    const as = { meta: { user: { id: role, roles: [role] } } };
+    const views = [
+      ["actor", { type: "letter", id: "1" }],
+      ["actorHistory", { type: "letter", id: "1" }],
+      ["actorDiff", { type: "letter", id: "1", from: 1, to: 2 }],
+      ["tail", { type: "letter.*", cursor }],
+    ] as const;
+    return Promise.all(
+      views.map(async ([view, params]) => JSON.stringify(await broker.call(`ops.${view}`, params, as))),
+    );
+  };
+  const { cursor } = await ask("tail", { type: "letter.*" });
+  for (const line of ["1 Elm Road", "2 Elm Road"])
+    await broker.call("letters.post", { id: "1", to: { line, city: "Ulm" } });
+  for (const text of await seen("watcher")) {
+    expect(text).toContain("…");
+    expect(text).not.toContain("Elm Road");
+  }
+  for (const text of await seen("desk")) expect(text).toContain("Elm Road");
+});
+
 test("timers are listed late ones first, in pages; one that is late is in the overview", async () => {
   const set = (id: string, afterMs: number, command: string) => ({
     set: `purse.m1/${id}`,
@@ -355,7 +397,7 @@ test("readers of logs are told with their lag, and event stores with their datab
     silent: [],
   });
   const { shards } = await ask("shards");
-  expect(shards.map(({ service }: any) => service)).toEqual(["fulfilments", "purses", "shelves", "wishes"]);
+  expect(shards.map(({ service }: any) => service)).toEqual(["fulfilments", "letters", "purses", "shelves", "wishes"]);
   for (const { place, streams, events, bytes } of shards) {
     expect(place).not.toMatch(/@|\/\//);
     for (const figure of [streams, events, bytes]) expect(figure).toBeGreaterThan(0);

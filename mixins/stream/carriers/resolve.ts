@@ -1,6 +1,7 @@
 import type { ServiceBroker } from "moleculer";
 import { streamEnvironment } from "../environment.ts";
-import type { Carrier } from "./carrier.ts";
+import { isOfJournals } from "../log/registry.ts";
+import type { Carrier, LogCarrier } from "./carrier.ts";
 import { JetStreamCarrier } from "./jetstream.ts";
 import { KafkaCarrier } from "./kafka.ts";
 import { LocalCarrier } from "./local.ts";
@@ -13,8 +14,18 @@ const carriers = new WeakMap<ServiceBroker, Carrier>();
 export function carrierOf(broker: ServiceBroker): Carrier {
   let carrier = carriers.get(broker);
   if (!carrier) {
-    carrier = new SharedCarrier(new CARRIERS[streamEnvironment.of(broker).CARRIER](broker));
+    carrier = new SharedCarrier(withJournals(new CARRIERS[streamEnvironment.of(broker).CARRIER](broker), broker));
     carriers.set(broker, carrier);
   }
   return carrier;
+}
+
+/** Journals of sagas are published to no carrier: their one reader reads them at their owner. */
+function withJournals(carrier: LogCarrier, broker: ServiceBroker): LogCarrier {
+  if (carrier instanceof LocalCarrier) return carrier;
+  const local = new LocalCarrier(broker);
+  return {
+    open: (source, place) => (isOfJournals(source) ? local : carrier).open(source, place),
+    wake: source => carrier.wake(source),
+  };
 }

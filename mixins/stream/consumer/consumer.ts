@@ -25,6 +25,8 @@ export interface Consumer {
   readonly name: string;
   /** Event types that it handles, or all there are. */
   readonly types: readonly string[] | "all";
+  /** Whether it takes the journals of sagas as well. */
+  readonly journals?: boolean;
   /**
    * Reaction to an event that fails again and again: `park` (default) parks its stream and reads on, `stop` stops the
    * consumer until its next start.

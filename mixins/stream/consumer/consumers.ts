@@ -8,7 +8,7 @@ import { carrierOf } from "../carriers/resolve.ts";
 import { STREAM_LIMITS } from "../limits.ts";
 import { streamReader } from "../log/read-stream.ts";
 import { streamEnvironment } from "../environment.ts";
-import { ALL_TYPES, isOf, ownedBy, ownersOf, type Owned } from "../log/registry.ts";
+import { ALL_TYPES, isOf, journalSources, ownedBy, ownersOf, type Owned } from "../log/registry.ts";
 import { STOPPED, type ConsumerStopped, type LogEvent, type LogPage, type ReadLog } from "../log/source.ts";
 import { streamErrors } from "../errors.ts";
 import { streamTables } from "../tables.ts";
@@ -234,7 +234,7 @@ export class Consumers {
   acknowledged(query: AcknowledgedQuery): Promise<string[]> {
     const { broker } = this.#service;
     const consumers = [...this.#running.values()].map(({ consumer }) => consumer);
-    const reading = consumers.filter(({ types }) => ownersOf(broker, types).has(query.source));
+    const reading = consumers.filter(consumer => this.#sourcesOf(consumer).has(query.source));
     const names = reading.map(({ name }) => name);
     return acknowledgedBy(this.database, names, ownedBy(broker, query.source)?.actor, query);
   }
@@ -243,10 +243,16 @@ export class Consumers {
     return [...(this.#running.get(name)?.readers.values() ?? [])];
   }
 
+  /** Those that are known now. */
+  #sourcesOf({ types, journals = false }: Consumer): Set<string> {
+    const { broker } = this.#service;
+    return new Set([...ownersOf(broker, types), ...(journals ? journalSources(broker) : [])]);
+  }
+
   /** Starts the readers that are missing. */
   #readAll(): void {
     for (const { consumer, readers, partitions } of this.#running.values())
-      for (const source of ownersOf(this.#service.broker, consumer.types)) {
+      for (const source of this.#sourcesOf(consumer)) {
         const owned = ownedBy(this.#service.broker, source);
         if (owned) this.#owned.set(source, owned);
         // An owner that is away for a while keeps its reader, which waits and asks again.

@@ -24,6 +24,25 @@ export function ownersOf(broker: ServiceBroker, types: readonly string[] | "all"
   return owners;
 }
 
+/** Actor type of the entries in journals of sagas, as their logs have them. Their streams begin with the service's name. */
+export const JOURNALS = "saga";
+const JOURNALS_SOURCE = ".sagaJournals";
+
+/** The log of the journals of a service's sagas, as a source: its action is `<service>.sagaJournals.readLog`. */
+export const sourceOfJournals = (service: string): string => service + JOURNALS_SOURCE;
+
+export const isOfJournals = (source: string): boolean => source.endsWith(JOURNALS_SOURCE);
+
+/** The service whose database has a source's log. */
+export const serviceOf = (source: string): string =>
+  isOfJournals(source) ? source.slice(0, -JOURNALS_SOURCE.length) : source;
+
+/** The sources that are the journals of the services that are known now. */
+export const journalSources = (broker: ServiceBroker): string[] =>
+  listedServices(broker, { onlyAvailable: true }).flatMap(({ fullName, metadata }) =>
+    metadata?.journals === true ? [sourceOfJournals(fullName)] : [],
+  );
+
 /** Nodes that answer an action, as far as this one knows. */
 export function nodesOf(broker: ServiceBroker, action: string): string[] {
   const endpoints = broker.registry.actions.get(action)?.endpoints ?? [];
@@ -35,14 +54,22 @@ export interface Owned {
   /** The actor type of the service: the first part of its streams' names. */
   readonly actor: string;
   readonly types: ReadonlySet<string>;
+  /** Where it is not the only service with such actors: the beginning of the names of its streams. */
+  readonly prefix?: string;
 }
 
 export function ownedBy(broker: ServiceBroker, owner: string): Owned | undefined {
+  if (isOfJournals(owner)) return { actor: JOURNALS, types: new Set(), prefix: `${serviceOf(owner)}.` };
   const services = listedServices(broker, { onlyAvailable: true });
   const { records, actor = records, events } = services.find(({ fullName }) => fullName === owner)?.metadata ?? {};
   return actor === undefined ? undefined : { actor, types: new Set(Object.keys(events ?? {})) };
 }
 
 /** Whether the event can be of that log. A node of a newer release writes types that others do not know yet. */
-export const isOf = ({ actor, types }: Owned, event: { readonly actor: string; readonly type: string }): boolean =>
-  event.actor === actor && (event.type.startsWith(`${actor}.`) || types.has(event.type));
+export const isOf = (
+  { actor, types, prefix = "" }: Owned,
+  event: { readonly actor: string; readonly stream: string; readonly type: string },
+): boolean =>
+  event.actor === actor &&
+  event.stream.startsWith(prefix) &&
+  (event.type.startsWith(`${actor}.`) || types.has(event.type));

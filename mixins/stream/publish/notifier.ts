@@ -125,5 +125,5 @@ class PlainEvents {
 }
 
 /** Listeners work in the trace of the command that the event is of. */
-const inTrace = ({ metadata: { traceparent } }: LogEvent) =>
-  traceparent === undefined ? {} : { headers: { traceparent } };
+const inTrace = ({ metadata: { traceparent, tracestate } }: LogEvent) =>
+  traceparent === undefined ? {} : { headers: { traceparent, ...(tracestate !== undefined && { tracestate }) } };

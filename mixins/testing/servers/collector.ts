@@ -10,6 +10,8 @@ export interface CollectedSpan {
   readonly id: string;
   /** Empty for a span without one. */
   readonly parent: string;
+  /** Its `tracestate`; empty without one. */
+  readonly state: string;
   readonly name: string;
   readonly kind: "internal" | "server" | "client" | "producer" | "consumer";
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
@@ -101,6 +103,7 @@ function spanIn(span: Fields, resource: CollectedSpan["resource"]): CollectedSpa
   return {
     trace: span.hex(1),
     id: span.hex(2),
+    state: span.text(3),
     parent: span.hex(4),
     name: span.text(5),
     kind: KINDS[span.number(6)]!,

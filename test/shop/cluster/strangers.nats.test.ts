@@ -137,7 +137,8 @@ const withCredentials = (role: string): Promise<NatsConnection> =>
 
 test("people buy, administrators look, and the read models follow", async () => {
   const token = await shop.customer("ann");
-  await isShipped(await bought(token), token);
+  const order = await bought(token);
+  await isShipped(order, token);
   const listed = () => get("/orders", token);
   await until("the list shows it", async () => (await listed()).body.rows[0]?.status === "shipped", 20_000);
   const admin = (await login()).body.accessToken;
@@ -146,10 +147,15 @@ test("people buy, administrators look, and the read models follow", async () => 
   expect((await get("/ops/nodes", token)).status).toBe(403);
   expect((await get("/ops/consumers", admin)).status).toBe(200);
   // Also the logs of services that only record are their owners' alone, and read.
-  for (const actor of ["account", "order"]) {
+  for (const actor of ["account", "order", "saga"]) {
     const records = async () => (await get(`/ops/audit?actor=${actor}&limit=1`, admin)).body.records;
     await until(`the audit has records of ${actor}`, async () => (await records()).length === 1, 20_000);
   }
+  // The node with the operations asks the node with the sagas, in the administrator's name, and the actors that they name.
+  const saga = await get(`/ops/sagas/checkout.${order}`, admin);
+  expect(saga).toMatchObject({ status: 200, body: { service: "checkout", state: "completed" } });
+  expect(saga.body.timeline.length).toBeGreaterThan(3);
+  expect((await get(`/ops/sagas/checkout.${order}`, token)).status).toBe(403);
   for (const child of [shop.child, ...children]) expect(child.output).not.toMatch(/the NATS server does not let/);
 });
 

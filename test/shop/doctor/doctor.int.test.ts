@@ -234,6 +234,55 @@ describe("a shop that has been stopped", () => {
     await set("checkout", `delete from sagas where id in ('${first.id}', '${second.id}')`);
   });
 
+  test("an audit whose records are not signed, or whose checkpoints have no second place", async () => {
+    const day = 86_400_000;
+    const [{ last }] = await set("audit", "select max(number) as last from audit_checkpoints");
+    await set("audit", `update audit_checkpoints set at_ms = at_ms - ${day}`);
+    const [head] = await set(
+      "audit",
+      "select partition, seq from audit_heads where seq > 1 order by partition limit 1",
+    );
+    // A record that the newest checkpoint does not know, from yesterday.
+    const [{ at }] = await set("audit", `select at from audit_records where partition = ${head.partition} and seq = 1`);
+    const yesterday = new Date(Date.parse(at) - day).toISOString();
+    const [{ text }] = await set("audit", `select text from audit_checkpoints where number = ${last}`);
+    const older = JSON.stringify({ ...JSON.parse(text), heads: [] });
+    await set("audit", `update audit_checkpoints set text = '${older}' where number = ${last}`);
+    await set("audit", `update audit_records set at = '${yesterday}' where partition = ${head.partition} and seq = 1`);
+    expect((await examined(env())).of("audit", "audit")).toEqual([
+      expect.stringMatching(/^FAIL +audit +audit +\d+ records without a checkpoint for 24 h → .*audit verify/),
+    ]);
+    await set("audit", `update audit_checkpoints set text = '${text}' where number = ${last}`);
+    await set("audit", `update audit_records set at = '${at}' where partition = ${head.partition} and seq = 1`);
+    const anchored = { ...env(), AUDIT_ANCHOR: "/mnt/elsewhere/audit.ndjson" };
+    expect((await examined(anchored)).of("audit", "audit").at(-1)).toMatch(
+      /^FAIL +audit +audit +\d+ checkpoints? not in AUDIT_ANCHOR, the first for 24 h → mend/,
+    );
+    await set("audit", `update audit_checkpoints set at_ms = at_ms + ${day}`);
+    expect((await examined(env())).of("audit", "audit")).toEqual([expect.stringMatching(/^ok .* checkpoint \d+ /)]);
+  });
+
+  test("mails that the server does not take, that nobody sends, and that were given up; not those that are held", async () => {
+    const now = Date.now();
+    const hour = 3_600_000;
+    const mail = (id: string, createdAt: number, nextAt: number | null, attempts: number, failedAt: number | null) =>
+      set(
+        "notifications",
+        `insert into mails (id, kind, event, order_id, created_at, next_at, attempts, failed_at) values ('${id}', 'order.placed', 'order.1@1', '1', ${createdAt}, ${nextAt}, ${attempts}, ${failedAt})`,
+      );
+    await mail("held", now - 24 * hour, now + hour, 20, null);
+    expect((await examined(env())).of("mails", "notifications")).toEqual([expect.stringMatching(/^ok .* \d+ wait/)]);
+    await mail("refused", now - 2 * hour, now + 60_000, 30, null);
+    await mail("due", now - hour, now - hour, 0, null);
+    await mail("given-up", now - hour, null, 1, now - hour);
+    expect((await examined(env())).of("mails", "notifications")).toEqual([
+      expect.stringMatching(/^FAIL .* 1 mail that the server does not take, the first for 2 h → .*SMTP_URL/),
+      expect.stringMatching(/^FAIL .* 1 mail due and not tried, the first for 60 min → does a process/),
+      expect.stringMatching(/^warn .* 1 mail given up within 24 h → /),
+    ]);
+    await set("notifications", "delete from mails where id in ('held', 'refused', 'due', 'given-up')");
+  });
+
   async function addSagas() {
     const streams = await set("checkout", "select id from streams order by id limit 2");
     for (const { id } of streams)

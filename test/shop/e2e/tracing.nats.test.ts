@@ -29,7 +29,7 @@ import inventory from "../../../services/inventory/inventory.service.ts";
 import { orderOf } from "../support/shop.ts";
 
 /** Of the client, whose own span no collector of ours gets. */
-const CLIENT = { trace: "0af7651916cd43dd8448eb211c80319c", id: "b7ad6b7169203331" };
+const CLIENT = { trace: "0af7651916cd43dd8448eb211c80319c", id: "b7ad6b7169203331", state: "congo=t61rcWkgMzE" };
 const BACK = [
   "orders",
   "inventory",
@@ -157,7 +157,7 @@ const isShipped = (id: string) =>
   until(`order ${id} is shipped`, async () => (await ask("GET", `/orders/${id}`)).body.status === "shipped");
 
 test("an order is one trace from the request to the projections and the mail, over nodes and over time", async () => {
-  id = await order({ traceparent: `00-${CLIENT.trace}-${CLIENT.id}-01` });
+  id = await order({ traceparent: `00-${CLIENT.trace}-${CLIENT.id}-01`, tracestate: CLIENT.state });
   await isShipped(id);
   const spans = await wholeTrace();
   const [root, ...others] = spans.filter(({ parent }) => parent === CLIENT.id);
@@ -227,6 +227,9 @@ test("an order is one trace from the request to the projections and the mail, ov
   chain(`${saga} > saga step reserve > inventory.reserve > actor wait`);
   const provider = chain(`${saga} > saga step authorize > payments.authorize > POST`);
   expect(provider).toMatchObject({ kind: "client", attributes: { "http.response.status_code": 201 } });
+  // What the client's system has noted goes along, over nodes and in events, to the company that is asked.
+  for (const { state } of [done, provider, chain(`${saga} > saga step confirm > orders.confirm`)])
+    expect(state).toBe(CLIENT.state);
   // What its last event has done.
   chain(`${saga} > saga step confirm > orders.confirm > process sales@2 > UPDATE checkpoints`);
 });
