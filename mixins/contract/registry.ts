@@ -21,6 +21,8 @@ export interface ListedService {
     readonly consumers?: Readonly<Record<string, unknown>>;
     /** Types of the events that its consumers take. */
     readonly takes?: Readonly<Record<string, unknown>>;
+    /** Where its ingresses take messages from, and their shape: `{ kafka, jetstream: { stream, subject }, schema }` by name. */
+    readonly ingresses?: Readonly<Record<string, unknown>>;
     readonly projections?: Readonly<Record<string, unknown>>;
     /** Names of fields that people must not see. */
     readonly secrets?: readonly string[];

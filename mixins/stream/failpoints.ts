@@ -1,3 +1,8 @@
 import { defineFailpoints } from "../kernel/index.ts";
 
-export const failpoint = defineFailpoints("consumer:before-commit", "consumer:after-commit", "reactor:after-call");
+export const failpoint = defineFailpoints(
+  "consumer:before-commit",
+  "consumer:after-commit",
+  "reactor:after-call",
+  "ingress:after-calls",
+);

@@ -6,6 +6,8 @@ import { Consuming } from "./consumer/consuming.ts";
 import type { Reactor } from "./consumer/define-reactor.ts";
 import { consumerOf } from "./consumer/reactor.ts";
 
+export { Ingresses } from "./ingress/mixin.ts";
+
 /**
  * Runs reactors: `mixins: [Reactors(WelcomeBonus)]`. Each starts at the first event that its owners have ever written, and
  * the nodes that run it share it, by streams. Also gives the service the operations of its consumers, `deadLetters` and so on.
