@@ -35,6 +35,7 @@ import {
   partitionOfStream,
   streamAlone,
   streamOfKey,
+  withMessage,
   type Incoming,
   type KeptMessage,
 } from "./kept-message.ts";
@@ -370,7 +371,7 @@ const isFinal = (error: unknown): boolean => isRefusal(error);
 function raised(event: LogEvent, error: unknown): LogEvent {
   const kept = messageIn(event);
   const isReused = plainError(error).type === "COMMAND_ID_REUSED";
-  return { ...event, data: { ...kept, attempt: kept.attempt + (isReused ? 0 : 1) } };
+  return withMessage(event, { ...kept, attempt: kept.attempt + (isReused ? 0 : 1) });
 }
 
 const withoutAlone = (parked: Knex.QueryBuilder, ingress: string): Knex.QueryBuilder =>

@@ -92,13 +92,8 @@ const NAMEABLE = /^[^\p{C}#][^\p{C}]{0,199}$/u;
 /** The partition of a stream, `<ingress>.<stream>`. */
 export const partitionOfStream = (name: string): number => Number(/\.@?(\d+)[:/]/.exec(name)?.[1] ?? 0);
 
-/** From which on every message of the stream is dead or done: `@` sorts before what keys begin with only by this test. */
+/** Begins the names of those streams of an ingress. */
 export const aloneIn = (ingress: string): string => `${ingress}.${ALONE}`;
-
-export interface Envelope extends Omit<LogEvent, "data" | "type"> {
-  readonly type: string;
-  readonly data: KeptMessage;
-}
 
 /** The message as an event; `version` counts within the stream. */
 export function envelopeOf(
@@ -122,4 +117,6 @@ export function envelopeOf(
     metadata: { ...(traceparent !== undefined && { traceparent }) },
   } as unknown as LogEvent;
 }
+export const withMessage = (event: LogEvent, message: KeptMessage): LogEvent =>
+  ({ ...event, data: message }) as unknown as LogEvent;
 export const messageIn = (event: LogEvent): KeptMessage => event.data as unknown as KeptMessage;
