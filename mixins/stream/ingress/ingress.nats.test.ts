@@ -158,6 +158,31 @@ test("P3 a call that fails is made again under its id; those of its key wait, ot
   expect(calls.slice(3).map(({ count }) => count)).toEqual([1, 3, 5]);
 });
 
+test("a call that fails by a mistake parks its key after some attempts; a person sends it back, in order", async () => {
+  const broker = await start();
+  let isWrong = true;
+  answer = name => {
+    if (name === "b1" && isWrong) throw new Error("a mistake");
+  };
+  for (const count of [1, 2, 3]) await publish(book("b1", count));
+  await publish(book("b2", 4));
+  const letters = await until(
+    () => lettersIn(broker),
+    found => found.length === 3,
+  );
+  expect(letters.map(({ stream, attempts }) => [stream, attempts])).toEqual(
+    Array(3).fill(["printer-deliveries.0:b1", 5]),
+  );
+  // A later one waits behind them; the first is given up.
+  isWrong = false;
+  await publish(book("b1", 5));
+  await handled(broker, 5);
+  expect(calls.map(({ count }) => count)).toEqual([4]);
+  await broker.call("receiving.discardDeadLetter", { id: letters[0].id });
+  await came(4);
+  expect(calls.map(({ count }) => count)).toEqual([4, 2, 3, 5]);
+});
+
 test("an operator pauses and resumes it; a restart goes on where it was", async () => {
   const broker = await start();
   await publish(book("b1", 1));
@@ -186,6 +211,19 @@ test("an operator pauses and resumes it; a restart goes on where it was", async 
   await expect(next.call("receiving.pauseIngress", { name: "other" })).rejects.toMatchObject({
     type: "INGRESS_NOT_FOUND",
   });
+});
+
+test("without its bus it is off, and says so once and in its health", async () => {
+  const alone = await newBrokers();
+  const broker = await alone.start(shelves(), receiving());
+  expect(await statusIn(broker)).toMatchObject({ state: "off", from: null, lagEvents: 0 });
+  expect(await reports(broker)).toContainEqual({
+    kind: "ingress",
+    name: "receiving: printer-deliveries",
+    status: "ok",
+    message: "off: NATS_URL is not set",
+  });
+  await alone.stop();
 });
 
 const reports = async (broker: ServiceBroker) => dependencyReports(broker, 1_000);

@@ -2,6 +2,7 @@
 import type { DependencyState } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
 import { consumerState, failedStreams, streamsIn, type ConsumerStatus } from "../consumer/status.ts";
+import { STREAM_LIMITS } from "../limits.ts";
 import type { Extent } from "./inlets/inlet.ts";
 import type { IngressReader } from "./ingress-reader.ts";
 import { pausesIn, type Pausing } from "./pause.ts";
@@ -25,7 +26,7 @@ export async function statusOf(database: Database, reader: IngressReader, failed
   const { ingress, inlet } = reader;
   const { name } = ingress;
   const [extents, rows, failed, pauses, now] = await Promise.all([
-    inlet.extents().catch((error: unknown) => error as Error),
+    within(STREAM_LIMITS.statusReadMs, inlet.extents()).catch((error: unknown) => error as Error),
     knex("ingress_places").where({ ingress: name, source: inlet.source }) as Promise<PlaceRow[]>,
     failedStreams(knex, name),
     pausesIn(database),
@@ -52,6 +53,17 @@ export async function statusOf(database: Database, reader: IngressReader, failed
     retryingStreams: streamsIn(failed.filter(({ state }) => state === "retrying")),
     sources: [inlet.source],
   };
+}
+
+/** A bus that is silent is one that cannot be read. */
+async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`the bus has not answered within ${ms} ms`)), ms);
+  try {
+    return await Promise.race([answer, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Messages after the places. A partition without a row has not been begun. */
