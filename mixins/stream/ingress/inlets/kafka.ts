@@ -2,6 +2,7 @@
 // tails: the shares of the service say which node reads which partition, and its rows from where.
 import type { Consumer } from "@platformatic/kafka";
 import type { ServiceBroker } from "moleculer";
+import { Bug, Unavailable } from "../../../kernel/index.ts";
 import { causeOf, kafkaOf, type KafkaClients } from "../../carriers/kafka/connection.ts";
 import { Topic } from "../../carriers/kafka/topic.ts";
 import { streamErrors } from "../../errors.ts";
@@ -21,6 +22,8 @@ const limits = {
 const READ_COMMITTED = 1;
 /** `timestamp` of the first record that a partition still has. */
 const EARLIEST = -2n;
+/** Likewise, of the place after the last. */
+const LATEST = -1n;
 /** Bits of a batch: its records are of a transaction; it ends one. */
 const IS_TRANSACTIONAL = 0x10;
 const IS_CONTROL = 0x20;
@@ -38,27 +41,28 @@ export class KafkaInlet implements Inlet {
 
   async extents(): Promise<ReadonlyMap<number, Extent>> {
     const clients = this.#clients();
-    await new Topic(this.#broker, this.#topic, true).ensure(clients);
-    const consumer = consumerOf(clients);
     try {
-      const topics = [this.#topic];
-      const metadata = await consumer.metadata({ topics, forceUpdate: true });
-      const { id: origin } = metadata.topics.get(this.#topic)!;
-      const [first, end] = await Promise.all([
-        consumer.listOffsets({ topics, timestamp: EARLIEST }),
-        consumer.listOffsets({ topics }),
-      ]);
-      const ends = end.get(this.#topic)!;
+      await new Topic(this.#broker, this.#topic, true).ensure(clients);
+      const metadata = await clients.admin.metadata({ topics: [this.#topic], forceUpdate: true });
+      const { id: origin, partitionsCount } = metadata.topics.get(this.#topic)!;
+      const [first, end] = await Promise.all(
+        [EARLIEST, LATEST].map(timestamp => this.#offsets(clients, partitionsCount, timestamp)),
+      );
       return new Map(
-        first
-          .get(this.#topic)!
-          .map((from, partition): [number, Extent] => [partition, { origin, first: from, end: ends[partition]! }]),
+        [...first!].map(([partition, from]) => [partition, { origin, first: from, end: end!.get(partition)! }]),
       );
     } catch (error) {
-      throw new Error(causeOf(error), { cause: error });
-    } finally {
-      void consumer.close(true).catch(() => {});
+      throw isOurs(error) ? error : new Error(causeOf(error), { cause: error });
     }
+  }
+
+  async #offsets({ admin }: KafkaClients, count: number, timestamp: bigint): Promise<Map<number, bigint>> {
+    const partitions = Array.from({ length: count }, (_, partitionIndex) => ({ partitionIndex, timestamp }));
+    const [listed] = await admin.listOffsets({
+      topics: [{ name: this.#topic, partitions }],
+      isolationLevel: READ_COMMITTED,
+    });
+    return new Map(listed!.partitions.map(({ partitionIndex, offset }) => [partitionIndex, offset]));
   }
 
   open(places: ReadonlyMap<number, bigint>): InletFeed {
@@ -71,6 +75,9 @@ export class KafkaInlet implements Inlet {
     return clients;
   }
 }
+
+/** Errors that say what to do themselves: TOPIC_MISSING, BUS_AWAY. */
+const isOurs = (error: unknown): boolean => error instanceof Bug || error instanceof Unavailable;
 
 /** The client's consumers all name a group; ours never joins it. */
 const consumerOf = ({ kafka, options }: KafkaClients): Consumer =>
