@@ -171,7 +171,7 @@ test("a call that fails by a mistake parks its key after some attempts; a person
     found => found.length === 3,
   );
   expect(letters.map(({ stream, attempts }) => [stream, attempts])).toEqual(
-    Array(3).fill(["printer-deliveries.0:b1", 5]),
+    letters.map(() => ["printer-deliveries.0:b1", 5]),
   );
   // A later one waits behind them; the first is given up.
   isWrong = false;

@@ -118,5 +118,5 @@ export function envelopeOf(
   } as unknown as LogEvent;
 }
 export const withMessage = (event: LogEvent, message: KeptMessage): LogEvent =>
-  ({ ...event, data: message }) as unknown as LogEvent;
+  Object.assign({ ...event }, { data: message });
 export const messageIn = (event: LogEvent): KeptMessage => event.data as unknown as KeptMessage;
