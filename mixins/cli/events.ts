@@ -21,7 +21,7 @@ import { terminalOn } from "../operations/shell/terminal.ts";
 import { jsonText } from "../testing/json-text.ts";
 import { withPublicEvents } from "../stream/index.ts";
 import { UsageError, type Command } from "./command.ts";
-import { channelsIn } from "./event-channels.ts";
+import { channelsIn, inboundIn } from "./event-channels.ts";
 import { fieldsOf } from "./event-fields.ts";
 import { readProject, type Project } from "./project.ts";
 
@@ -62,7 +62,10 @@ async function main(args: string[]): Promise<void> {
   if (values.release) return release(project);
   const channels = await channelsIn(project.folder, project.services, project.environment);
   const shown = type === undefined ? channels : only(channels, type);
-  if (values.json) return console.log(JSON.stringify(asyncApi(ABOUT, shown), undefined, 2));
+  if (values.json) {
+    const inbound = type === undefined ? await inboundIn(project.folder, project.services) : [];
+    return console.log(JSON.stringify(asyncApi(ABOUT, shown, inbound), undefined, 2));
+  }
   if (type === undefined) list(shown);
   else tell(shown[0]!);
 }

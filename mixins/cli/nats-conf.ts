@@ -33,7 +33,11 @@ export const command: Command = {
         if (found.length === 0) throw new UsageError(`${folder} has no service ${name}`);
         return found;
       });
-      return { owns: own.flatMap(({ owns }) => owns), reads: [...new Set(own.flatMap(({ reads }) => reads))] };
+      return {
+        owns: own.flatMap(({ owns }) => owns),
+        reads: [...new Set(own.flatMap(({ reads }) => reads))],
+        takes: own.flatMap(({ takes }) => takes),
+      };
     };
     const entries = Object.entries(roles).map(([role, names]) => [role, ofRole(names)] as const);
     process.stdout.write(natsUsers(Object.fromEntries(entries), namespace));

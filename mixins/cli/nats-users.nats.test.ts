@@ -7,15 +7,18 @@ import { Channel } from "../stream/carriers/jetstream/channel.ts";
 import { jetStreamOf, type JetStream } from "../stream/carriers/jetstream/connection.ts";
 import { publishAll } from "../stream/carriers/jetstream/publish.ts";
 import { JetStreamTail } from "../stream/carriers/jetstream/tail.ts";
+import { ensureStream } from "../stream/ingress/inlets/ensure-stream.ts";
 import { until } from "../testing/index.ts";
 import { Nats } from "../testing/servers.ts";
 import { ACCOUNT, MIGRATE, natsUsers, passwordVariable } from "./nats-users.ts";
 
 const NAMESPACE = "library";
+/** A stream of somebody outside, whose messages `core` takes. */
+const printer = { stream: "PRINTER", subject: "printer.deliveries" };
 const ROLES = {
-  core: { owns: ["loans"], reads: ["members"] },
-  people: { owns: ["members"], reads: [] },
-  reports: { owns: [], reads: ["loans"] },
+  core: { owns: ["loans"], reads: ["members"], takes: [printer] },
+  people: { owns: ["members"], reads: [], takes: [] },
+  reports: { owns: [], reads: ["loans"], takes: [] },
 };
 const AUDITOR = "auditor";
 const loans = new Channel(NAMESPACE, "loans");
@@ -77,6 +80,21 @@ test("an owner publishes to its log, and a role whose services take the events r
   await publishAll(by("core").nats, loans.name, [message("1"), message("2")], 2_000);
   await until("both have come", () => tail.size === 2);
   tail.close();
+});
+
+test("a stream from outside is made by migrate, and read by the role that takes its messages alone", async () => {
+  await expect(ensureStream(by("core").manager, printer)).rejects.toMatchObject({ type: "STREAM_MISSING" });
+  await ensureStream(by(MIGRATE).manager, printer);
+  expect((await ensureStream(by("core").manager, printer)).config.subjects).toEqual([printer.subject]);
+  const name = "reader";
+  const config = { name, ack_policy: AckPolicy.None, filter_subject: printer.subject, mem_storage: true };
+  for (const role of ["people", "reports"]) {
+    await isDenied(by(role).manager.streams.info(printer.stream));
+    await isDenied(by(role).manager.consumers.add(printer.stream, config));
+  }
+  await by("core").manager.consumers.add(printer.stream, config);
+  for (const role of Object.keys(ROLES))
+    await isDenied(by(role).nats.request(printer.subject, "{}", { timeout: 2_000 }));
 });
 
 test("no role makes, changes, empties, reads out or removes a stream, its own neither", async () => {

@@ -8,11 +8,14 @@
 //     republication may send to any. In an account of their own they can neither take from the bus nor put on it
 //   - a role publishes events to the logs of its own services alone. It makes consumers of the streams that its services
 //     read, in the form whose subject names stream and filter (NATS 2.9), and makes, changes or deletes no stream
+//   - a stream from outside is read likewise by the roles whose ingresses take its messages. Its sender is a user that an
+//     operator adds: it may publish to the one subject
 //   - the user `migrate` makes streams, and does nothing else
 //   - an answer to a question (of liveness, of a rival's claim) is allowed once, by `allow_responses`
 //
 // A role may publish a call to every other one: which of them it may make is decided by keys and permissions, not here.
 import { inboxPrefix } from "../kernel/index.ts";
+import type { StreamUse } from "../stream/siblings.ts";
 import { Channel, subjectsIn } from "../stream/carriers/jetstream/channel.ts";
 
 /** The account of JetStream: `JETSTREAM_DOMAIN` of every process that uses these users. */
@@ -26,7 +29,16 @@ const api = (call: string): string => `$JS.${ACCOUNT}.API.${call}`;
 export interface RoleUse {
   readonly owns: readonly string[];
   readonly reads: readonly string[];
+  /** Streams from outside, whose messages its ingresses take. */
+  readonly takes: readonly StreamUse["takes"][number][];
 }
+
+/** Making a consumer of a stream in the form whose subject names stream and filter, and reading by it. */
+const reading = (stream: string, filter: string): string[] => [
+  api(`CONSUMER.CREATE.${stream}.*.${filter}`),
+  api(`CONSUMER.INFO.${stream}.*`),
+  api(`CONSUMER.MSG.NEXT.${stream}.*`),
+];
 
 interface Subjects {
   readonly subscribe: readonly string[];
@@ -34,7 +46,7 @@ interface Subjects {
 }
 
 /** The subjects that the nodes of a role hear and publish, in a namespace. */
-export function subjectsOf(role: string, { owns, reads }: RoleUse, namespace: string): Subjects {
+export function subjectsOf(role: string, { owns, reads, takes }: RoleUse, namespace: string): Subjects {
   const prefix = namespace === "" ? "MOL" : `MOL-${namespace}`;
   const named = (...names: string[]): string[] => names.map(name => `${prefix}.${name}`);
   const channels = (sources: readonly string[]): Channel[] => sources.map(source => new Channel(namespace, source));
@@ -58,21 +70,23 @@ export function subjectsOf(role: string, { owns, reads }: RoleUse, namespace: st
       ),
       ...named("REQ.>", "RES.>", "EVENT.>", "PROBE.>", `CLAIM.${role}.>`),
       ...channels(owns).flatMap(({ name, subjects }) => [subjects, api(`STREAM.INFO.${name}`)]),
-      ...channels(reads).flatMap(({ name, subjects }) => [
-        api(`CONSUMER.CREATE.${name}.*.${subjects}`),
-        api(`CONSUMER.INFO.${name}.*`),
-        api(`CONSUMER.MSG.NEXT.${name}.*`),
-      ]),
+      ...channels(reads).flatMap(({ name, subjects }) => reading(name, subjects)),
+      ...takes.flatMap(({ stream, subject }) => [api(`STREAM.INFO.${stream}`), ...reading(stream, subject)]),
     ],
   };
 }
 
-function subjectsOfMigrate(sources: readonly string[], namespace: string): Subjects {
-  const calls = ["CREATE", "UPDATE", "INFO"];
+function subjectsOfMigrate(sources: readonly string[], takes: RoleUse["takes"], namespace: string): Subjects {
   const names = sources.map(source => new Channel(namespace, source).name);
+  const own = ["CREATE", "UPDATE", "INFO"];
+  // One from outside is made, and never changed.
+  const foreign = ["CREATE", "INFO"];
   return {
     subscribe: [`${inboxPrefix(MIGRATE)}.>`],
-    publish: names.flatMap(name => calls.map(call => api(`STREAM.${call}.${name}`))),
+    publish: [
+      ...names.flatMap(name => own.map(call => api(`STREAM.${call}.${name}`))),
+      ...takes.flatMap(({ stream }) => foreign.map(call => api(`STREAM.${call}.${stream}`))),
+    ],
   };
 }
 
@@ -82,7 +96,11 @@ export const passwordVariable = (role: string): string => `NATS_${role.toUpperCa
 /** The part of the server's configuration that names accounts and users: `include nats-users.conf`. */
 export function natsUsers(roles: Readonly<Record<string, RoleUse>>, namespace: string): string {
   const sources = [...new Set(Object.values(roles).flatMap(({ owns }) => owns))];
-  const log = subjectsIn(namespace);
+  const takes = [
+    ...new Map(Object.values(roles).flatMap(use => use.takes.map(where => [where.subject, where]))).values(),
+  ];
+  // What senders outside publish reaches the account of JetStream by an import, as our events do.
+  const carried = [subjectsIn(namespace), ...takes.map(({ subject }) => subject)];
   const users = Object.entries(roles).map(([role, use]) =>
     userOf(role, subjectsOf(role, use, namespace), 'allow_responses: { max: 1, expires: "1m" }'),
   );
@@ -94,16 +112,14 @@ accounts {
     jetstream: enabled
     exports: [
       { service: "$JS.API.>", response: stream }
-      { service: "${log}" }
-    ]
+${carried.map(subject => `      { service: "${subject}" }\n`).join("")}    ]
   }
   BUS {
     imports: [
       { service: { account: ${ACCOUNT}, subject: "$JS.API.>" }, to: "${api(">")}" }
-      { service: { account: ${ACCOUNT}, subject: "${log}" } }
-    ]
+${carried.map(subject => `      { service: { account: ${ACCOUNT}, subject: "${subject}" } }\n`).join("")}    ]
     users: [
-${[...users, userOf(MIGRATE, subjectsOfMigrate(sources, namespace))].join("").replaceAll(/^(?=.)/gm, "      ")}    ]
+${[...users, userOf(MIGRATE, subjectsOfMigrate(sources, takes, namespace))].join("").replaceAll(/^(?=.)/gm, "      ")}    ]
   }
 }
 `;

@@ -25,6 +25,8 @@ export interface ListedService {
     readonly takes?: Readonly<Record<string, unknown>>;
     /** Public events that it sends, by name: version, schema, topic, and the events that they are made of. */
     readonly publicEvents?: Readonly<Record<string, unknown>>;
+    /** Where its ingresses take messages from, and their shape: `{ kafka, jetstream: { stream, subject }, schema }` by name. */
+    readonly ingresses?: Readonly<Record<string, unknown>>;
     readonly projections?: Readonly<Record<string, unknown>>;
     /** Names of fields that people must not see. */
     readonly secrets?: readonly string[];

@@ -62,6 +62,9 @@ export const sagaCommandId = (
 /** The n-th call that a reactor makes for an event. */
 export const eventCommandId = (eventId: string, reactor: string, n: number): CommandId =>
   `event:${eventId}/${reactor}/${n}` as CommandId;
+/** The n-th call that an ingress makes for a message from outside. `identity` is derived from the message; see `attempt` there. */
+export const messageCommandId = (ingress: string, identity: string, attempt: number, n: number): CommandId =>
+  `message:${ingress}/${identity}/${attempt}/${n}` as CommandId;
 /** The firing of a durable timer. */
 export const timerCommandId = (timer: string): CommandId => `timer:${timer}` as CommandId;
 

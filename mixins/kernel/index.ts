@@ -93,6 +93,7 @@ export {
   autoCommandId,
   clientCommandId,
   eventCommandId,
+  messageCommandId,
   eventIdOf,
   idFrom,
   isAutoCommandId,

@@ -45,6 +45,7 @@ export const hasActor = ({ actor }: Metadata): boolean => actor !== undefined;
 export const hasSagas = ({ sagas }: Metadata): boolean => sagas !== undefined;
 export const hasConsumers = ({ consumers }: Metadata): boolean => consumers !== undefined;
 export const hasPublicEvents = ({ publicEvents }: Metadata): boolean => publicEvents !== undefined;
+export const hasIngresses = ({ ingresses }: Metadata): boolean => ingresses !== undefined;
 export const hasProjections = ({ projections }: Metadata): boolean => projections !== undefined;
 
 /** Asks each service for its list, and marks every entry with its service. */

@@ -131,6 +131,14 @@ export const contract = defineContract({
       },
       returns: Answer,
     },
+    /** Readers of messages from outside, with the topics that they read, how far they are, and who has paused them. */
+    ingresses: { params: page, returns: listOf("ingresses") },
+    /**
+     * An ingress that is paused reads nothing and retries nothing, on every node and after every start, until it is resumed.
+     * `service` is needed when two services have an ingress of this name.
+     */
+    pauseIngress: { params: { name, service: Type.Optional(service), note }, returns: Answer },
+    resumeIngress: { params: { name, service: Type.Optional(service) }, returns: Answer },
     projections: { params: page, returns: listOf("projections") },
     rebuild: { params: { name }, returns: Answer },
     /**
@@ -142,6 +150,8 @@ export const contract = defineContract({
       returns: Type.Object({ deadLetters: Type.Array(Answer), nextCursor }),
     },
     retryDeadLetter: { params: { id }, returns: Answer },
+    /** Only a message from outside can be discarded: an event of a log would be missing. Those behind it go on. */
+    discardDeadLetter: { params: { id }, returns: Answer },
     /**
      * Retries all parked streams of a group, each in its order and at a bounded rate: of a service, of a consumer, with
      * a type of error, parked for at least so many minutes. Answers the number for each consumer; `consumers` shows how
@@ -183,10 +193,14 @@ export const contract = defineContract({
     archive: ["ACTOR_TYPE_NOT_FOUND"],
     consumers: [],
     resetConsumer: ["CONSUMER_NOT_FOUND", "CONSUMER_AMBIGUOUS", "CONSUMER_NOT_STOPPED"],
+    ingresses: [],
+    pauseIngress: ["INGRESS_NOT_FOUND", "CONSUMER_AMBIGUOUS"],
+    resumeIngress: ["INGRESS_NOT_FOUND", "CONSUMER_AMBIGUOUS"],
     projections: [],
     rebuild: ["PROJECTION_NOT_FOUND"],
     deadLetters: ["AFTER_NEEDS_SERVICE"],
     retryDeadLetter: ["DEAD_LETTER_NOT_FOUND"],
+    discardDeadLetter: ["DEAD_LETTER_NOT_FOUND", "DEAD_LETTER_OF_LOG"],
     retryDeadLetters: [],
     ...webhookContract.mayRefuse,
     ...logContract.mayRefuse,
@@ -205,10 +219,14 @@ export const contract = defineContract({
     archive: "operations:write",
     consumers: "operations:read",
     resetConsumer: "operations:write",
+    ingresses: "operations:read",
+    pauseIngress: "operations:write",
+    resumeIngress: "operations:write",
     projections: "operations:read",
     rebuild: "operations:write",
     deadLetters: "operations:read",
     retryDeadLetter: "operations:write",
+    discardDeadLetter: "operations:write",
     retryDeadLetters: "operations:write",
     ...webhookContract.permissions,
     ...logContract.permissions,

@@ -312,6 +312,39 @@ test("a consumer that stands still is sent on by its name; where two have it, by
   await expect(ask("resetConsumer", { ...mails, name: "none" })).rejects.toMatchObject({ type: "CONSUMER_NOT_FOUND" });
 });
 
+test("an ingress is paused and resumed by its name, and only a message from outside is discarded", async () => {
+  const answer = internal(({ action, params }) => ({ did: action.rawName, ...params }));
+  const service = broker.createService({
+    name: "printers",
+    metadata: { ingresses: { deliveries: {} }, consumers: { deliveries: true } },
+    actions: {
+      ingresses: internal(() => ({ ingresses: [{ name: "deliveries", state: "following" }] })),
+      pauseIngress: answer,
+      resumeIngress: answer,
+      discardDeadLetter: answer,
+    },
+  });
+  await broker.waitForServices("printers");
+  expect((await ask("ingresses")).ingresses).toEqual([{ name: "deliveries", state: "following", service: "printers" }]);
+  const named = { name: "deliveries", service: "printers" };
+  expect(await ask("pauseIngress", { name: "deliveries", note: "rubbish" })).toEqual({
+    ...named,
+    did: "pauseIngress",
+    note: "rubbish",
+  });
+  expect(await ask("resumeIngress", named)).toEqual({ ...named, did: "resumeIngress" });
+  for (const wrong of [{ name: "none" }, { ...named, service: "returns" }])
+    await expect(ask("pauseIngress", wrong)).rejects.toMatchObject({ type: "INGRESS_NOT_FOUND", code: 404 });
+  expect(await ask("discardDeadLetter", { id: "printers:7" })).toEqual({
+    did: "discardDeadLetter",
+    id: "printers:7",
+    service: "printers",
+  });
+  await expect(ask("discardDeadLetter", { id: "returns:7" })).rejects.toMatchObject({ type: "DEAD_LETTER_OF_LOG" });
+  await expect(ask("discardDeadLetter", { id: "nope:7" })).rejects.toMatchObject({ type: "DEAD_LETTER_NOT_FOUND" });
+  await broker.destroyService(service);
+});
+
 test("nodes with their services", async () => {
   const { nodes } = await ask("nodes");
   expect(nodes).toHaveLength(1);

@@ -1,7 +1,7 @@
 // The service `ops`: the operator's means to act, and lists of what there is; the views of one saga, an actor's record, timers and
 // so on are in `views/`. Its only data is the log of what was done, and it runs on any node.
 import type { ServiceSchema } from "moleculer";
-import { defineService, type ListedService } from "../contract/index.ts";
+import { defineService, type Context, type ListedService } from "../contract/index.ts";
 import { newId } from "../kernel/index.ts";
 import { recordingActs, type Act } from "../audit/mixin.ts";
 import { projectionErrors } from "../projection/index.ts";
@@ -14,6 +14,7 @@ import {
   gather,
   hasActor,
   hasConsumers,
+  hasIngresses,
   hasProjections,
   hasSagas,
   hostOf,
@@ -169,18 +170,20 @@ const schema = (): ServiceSchema =>
       async resetConsumer(ctx) {
         const { service: only, ...params } = ctx.params;
         const all = await gather(ctx, servicesWith(ctx.broker, hasConsumers), "consumers", "consumers");
-        const owners = all
-          .filter(({ name, service }) => name === params.name && (only === undefined || service === only))
-          .map(({ service }) => service);
-        const [service] = owners;
+        const service = ownerIn(all, params.name, only);
         if (service === undefined) throw streamErrors.CONSUMER_NOT_FOUND({ field: "name", consumer: params.name });
-        if (owners.length > 1)
-          throw operationErrors.CONSUMER_AMBIGUOUS({
-            field: "service",
-            message: `is required: ${owners.join(" and ")} have a consumer of this name`,
-          });
         return { ...(await ask(ctx, service, "resetConsumer", params)), service };
       },
+
+      async ingresses(ctx) {
+        const { limit = limits.page, cursor } = ctx.params;
+        const all = await ingressesOf(ctx);
+        const key = [by("service"), by("name")];
+        const { entries, ...next } = pageIn(all, { list: "ingresses", limit, cursor, key });
+        return { ingresses: entries, ...next };
+      },
+      pauseIngress: ctx => askIngress(ctx, "pauseIngress", ctx.params),
+      resumeIngress: ctx => askIngress(ctx, "resumeIngress", ctx.params),
 
       async projections(ctx) {
         const services = servicesWith(ctx.broker, hasProjections);
@@ -238,12 +241,58 @@ const schema = (): ServiceSchema =>
         );
         return { streams: retried.reduce((sum, { streams }) => sum + Number(streams), 0), retried };
       },
-      async retryDeadLetter(ctx) {
-        const [service = "", ...rest] = ctx.params.id.split(":");
-        const known = servicesWith(ctx.broker, hasConsumers).includes(service);
-        if (!known || rest.length === 0)
-          throw streamErrors.DEAD_LETTER_NOT_FOUND({ field: "id", message: "ids look like <service>:<id>" });
-        return { ...(await ask(ctx, service, "retryDeadLetter", { id: rest.join(":") })), service, id: ctx.params.id };
+      retryDeadLetter: ctx => askLetter(ctx, "retryDeadLetter", hasConsumers),
+      async discardDeadLetter(ctx) {
+        const { id } = ctx.params;
+        const [service = ""] = id.split(":");
+        // A service without ingresses has letters of logs alone.
+        const isOfLog = !servicesWith(ctx.broker, hasIngresses).includes(service);
+        if (isOfLog && servicesWith(ctx.broker, hasConsumers).includes(service))
+          throw streamErrors.DEAD_LETTER_OF_LOG({ field: "id", id });
+        return askLetter(ctx, "discardDeadLetter", hasIngresses);
       },
     },
   });
+
+/** Asks the service of a dead letter, `<service>:<id>`. */
+async function askLetter(
+  ctx: Context<{ id: string }>,
+  action: string,
+  has: Parameters<typeof servicesWith>[1],
+): Promise<Answer> {
+  const [service = "", ...rest] = ctx.params.id.split(":");
+  const known = servicesWith(ctx.broker, has).includes(service);
+  if (!known || rest.length === 0)
+    throw streamErrors.DEAD_LETTER_NOT_FOUND({ field: "id", message: "ids look like <service>:<id>" });
+  return { ...(await ask(ctx, service, action, { id: rest.join(":") })), service, id: ctx.params.id };
+}
+
+const ingressesOf = (ctx: Context) => gather(ctx, servicesWith(ctx.broker, hasIngresses), "ingresses", "ingresses");
+
+async function askIngress(
+  ctx: Context,
+  action: string,
+  { service: only, ...params }: { readonly name: string; readonly service?: string | undefined },
+): Promise<Answer> {
+  const { name } = params;
+  const service = ownerIn(await ingressesOf(ctx), name, only);
+  if (service === undefined) throw streamErrors.INGRESS_NOT_FOUND({ field: "name", ingress: name });
+  return { ...(await ask(ctx, service, action, params)), service };
+}
+
+/** The service that has a consumer or an ingress of this name; `only` names one of several. */
+function ownerIn(
+  entries: readonly { readonly service: string; readonly [field: string]: unknown }[],
+  name: string,
+  only: string | undefined,
+): string | undefined {
+  const owners = entries
+    .filter(entry => entry["name"] === name && (only === undefined || entry.service === only))
+    .map(({ service }) => service);
+  if (owners.length > 1)
+    throw operationErrors.CONSUMER_AMBIGUOUS({
+      field: "service",
+      message: `is required: ${owners.join(" and ")} have a consumer of this name`,
+    });
+  return owners[0];
+}

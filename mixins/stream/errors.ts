@@ -17,6 +17,36 @@ export const streamErrors = defineErrors({
     says: "there is no dead letter {id}",
     todo: "ask for the open ones: `GET /ops/dead-letters`",
   },
+  DEAD_LETTER_OF_LOG: {
+    status: 409,
+    says: "the dead letter {id} is an event of a log, which its consumer needs",
+    todo: "mend the cause and retry it; only messages from outside can be discarded",
+  },
+  BUS_AWAY: {
+    status: 503,
+    says: "{bus} is away",
+    todo: "look whether its servers run and this machine can reach them: `GET /ops/health`",
+  },
+  INGRESS_NOT_FOUND: {
+    status: 404,
+    says: "no ingress has the name {ingress}",
+    todo: "ask for the names: `GET /ops/ingresses`",
+  },
+  MESSAGE_TOO_LARGE: {
+    status: 413,
+    says: "the message has {bytes} bytes and may have {maxBytes}",
+    todo: "have it sent in smaller parts, then discard the dead letter",
+  },
+  MESSAGE_MALFORMED: {
+    status: 422,
+    says: "the message is no JSON",
+    todo: "tell its sender, then discard the dead letter",
+  },
+  MESSAGE_UNFIT: {
+    status: 422,
+    says: "the message does not fit the schema: {what}",
+    todo: "tell its sender, or widen the schema of the ingress and retry the dead letter",
+  },
   LOG_HOLE: {
     status: 500,
     says: "{consumer}: {source} goes from version {version} to {event}",

@@ -5,4 +5,5 @@ export const failpoint = defineFailpoints(
   "consumer:after-commit",
   "reactor:after-call",
   "webhook:after-send",
+  "ingress:after-calls",
 );

@@ -1,4 +1,5 @@
 export { defineReactor, type Reactor } from "./consumer/define-reactor.ts";
+export { defineIngress, type Ingress, type IngressDefinition, type Message } from "./ingress/define-ingress.ts";
 export { streamEnvironment } from "./environment.ts";
 export { streamErrors } from "./errors.ts";
 export { defineOutbound, type Outbound } from "./outbound/define-outbound.ts";

@@ -2,6 +2,7 @@
 import { defineMetrics, SERVICE_NAMES } from "../kernel/index.ts";
 
 const labels = { service: SERVICE_NAMES, consumer: "consumers of the service: its projections, reactors and sagas" };
+const ingress = { service: SERVICE_NAMES, ingress: "ingresses of the service" };
 const relay = { service: SERVICE_NAMES };
 
 export const streamMetrics = defineMetrics("Streams", {
@@ -59,6 +60,25 @@ export const streamMetrics = defineMetrics("Streams", {
     name: "valence_consumer_partitions",
     help: "Partitions of a consumer that this process reads, of `PARTITIONS` in all",
     labels,
+  },
+  ingressMessages: {
+    type: "counter",
+    name: "valence_ingress_messages_total",
+    help: "Attempts of this process at messages from outside, by outcome",
+    labels: { ...ingress, outcome: "`done`, `set_aside` as a dead letter, `failed` and tried again" },
+  },
+  ingressLost: {
+    type: "counter",
+    name: "valence_ingress_lost_total",
+    help: "Messages from outside that were removed from their topic before this process had read them",
+    labels: ingress,
+  },
+  ingressPaused: {
+    type: "gauge",
+    name: "valence_ingress_paused",
+    help: "1 while an operator has paused the ingress; absent where its bus is not configured",
+    labels: ingress,
+    over: "max",
   },
   relayLagEvents: {
     type: "gauge",

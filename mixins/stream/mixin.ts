@@ -7,6 +7,7 @@ import type { Reactor } from "./consumer/define-reactor.ts";
 import { consumerOf } from "./consumer/reactor.ts";
 
 export { Outbounds } from "./outbound/outbounds.ts";
+export { Ingresses } from "./ingress/mixin.ts";
 
 /**
  * Runs reactors: `mixins: [Reactors(WelcomeBonus)]`. Each starts at the first event that its owners have ever written, and

@@ -15,6 +15,7 @@ export { topicOf } from "./carriers/kafka/topic.ts";
 export { makeTopics } from "./carriers/kafka/topics.ts";
 export { kafkaEnvironment } from "./environment.ts";
 export { eventCatalogue } from "./event-catalogue.ts";
+export { inboundChannels } from "./ingress/announced.ts";
 export { Subscribers } from "./consumer/subscribers.ts";
 export { STREAM_LIMITS } from "./limits.ts";
 export { markIn, stoppedOf } from "./log/identity.ts";

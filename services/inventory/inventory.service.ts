@@ -1,9 +1,11 @@
 // The stock actors as a service: the level of a SKU, and the list of all SKUs.
 import { badCursor, cursorOf, defineService, oneOfPageAndCursor, readCursor } from "@valence/runtime/contract";
 import { Actors, type ActorHost } from "@valence/runtime/actor/mixin";
+import { Ingresses } from "@valence/runtime/stream/mixin";
 import { contract } from "./contract.ts";
 import { stockErrors } from "./errors.ts";
 import { reservedOf, Stock, wasEverThere } from "./stock.ts";
+import { SupplierDeliveries } from "./supplier-deliveries.ingress.ts";
 
 const limits = {
   /** Default number of SKUs on a page. */
@@ -13,7 +15,7 @@ const limits = {
 } as const;
 
 export default defineService(contract, {
-  mixins: [Actors(Stock)],
+  mixins: [Actors(Stock), Ingresses(SupplierDeliveries)],
   actions: {
     level: {
       placement: "sku",

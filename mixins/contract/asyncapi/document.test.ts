@@ -120,3 +120,31 @@ test("public events have a channel of their own, which says that webhooks get th
   expect(channels["desk.hotel.public"]).toMatchObject({ address: "hotel.public", bindings: { kafka: {} } });
   expect(operations["desk.webhooks.publish"]).toMatchObject({ action: "send" });
 });
+
+test("messages from outside are channels of their own, which the system receives", () => {
+  const schema = publicShape(Type.Object({ room: Type.Integer(), price: Money }), new Set());
+  const jetstream = { stream: "AGENCY", subject: "agency.rooms" };
+  const inbound = [
+    { service: "rooms", ingress: "agency-rooms", topic: "agency.rooms", jetstream, schema },
+    { service: "rooms", ingress: "agency-beds", topic: undefined, jetstream, schema },
+  ];
+  const { channels, operations, components } = asyncApi(
+    { title: "Hotel", version: "1", description: "" },
+    CHANNELS,
+    inbound,
+  ) as any;
+  expect(Object.keys(channels)).toEqual(["v2.bookings", "rooms.agency-rooms", "rooms.agency-beds"]);
+  expect(channels["rooms.agency-rooms"]).toMatchObject({
+    address: "agency.rooms",
+    bindings: { kafka: { topic: "agency.rooms" } },
+    "x-jetstream-subject": "agency.rooms",
+  });
+  expect(channels["rooms.agency-beds"].bindings).toBeUndefined();
+  expect(operations["rooms.agency-rooms.receive"]).toMatchObject({
+    action: "receive",
+    channel: { $ref: "#/channels/rooms.agency-rooms" },
+  });
+  const { payload, examples } = components.messages["rooms.agency-rooms"];
+  expect(Object.keys(components.schemas)).toContain(payload.$ref.slice("#/components/schemas/".length));
+  expect(compileSchema(schema)(examples[0].payload)).toBe(true);
+});

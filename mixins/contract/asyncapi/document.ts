@@ -1,6 +1,7 @@
 // The events of a system as AsyncAPI 3.0 describes them: a channel for each owner, a message for each version of an event.
 // A message is a CloudEvent in binary mode, so that its headers are the same for all but the type.
 import type { TSchema } from "typebox";
+import { inboundParts, type InboundChannel } from "./inbound.ts";
 import { NamedSchemas } from "../openapi/schemas.ts";
 import type { DocumentInfo } from "../openapi/document.ts";
 
@@ -72,25 +73,39 @@ const headers = {
   },
 };
 
-/** The whole document. Pure: the same channels give the same text. */
-export function asyncApi({ title, version, description, license }: DocumentInfo, channels: readonly EventChannel[]) {
+/** The whole document. Pure: the same channels give the same text. `inbound` are those of messages from outside. */
+export function asyncApi(
+  { title, version, description, license }: DocumentInfo,
+  channels: readonly EventChannel[],
+  inbound: readonly InboundChannel[] = [],
+) {
   const schemas = new NamedSchemas();
   schemas.refer(headers);
+  const received = inboundParts(inbound, schemas);
   return {
     asyncapi: "3.0.0",
     info: { title, version, description, ...(license && { license: { name: license.name } }) },
     defaultContentType: "application/json",
-    channels: Object.fromEntries(channels.map(channel => [keyOf(channel), channelOf(channel)])),
-    operations: Object.fromEntries(channels.map(channel => [`${keyOf(channel)}.publish`, operationOf(channel)])),
+    channels: {
+      ...Object.fromEntries(channels.map(channel => [keyOf(channel), channelOf(channel)])),
+      ...received.channels,
+    },
+    operations: {
+      ...Object.fromEntries(channels.map(channel => [`${keyOf(channel)}.publish`, operationOf(channel)])),
+      ...received.operations,
+    },
     components: {
-      messages: Object.fromEntries(
-        channels.flatMap(channel =>
-          versionsOf(channel).map(([event, version]) => [
-            version.cloudType,
-            messageOf(channel, event, version, schemas),
-          ]),
+      messages: {
+        ...Object.fromEntries(
+          channels.flatMap(channel =>
+            versionsOf(channel).map(([event, version]) => [
+              version.cloudType,
+              messageOf(channel, event, version, schemas),
+            ]),
+          ),
         ),
-      ),
+        ...received.messages,
+      },
       schemas: schemas.components,
     },
   };

@@ -2,7 +2,7 @@
 import type { ServiceBroker } from "moleculer";
 import { asyncApi, listedServices } from "../../contract/index.ts";
 import { nodeEnvironment } from "../../kernel/index.ts";
-import { eventCatalogue, kafkaEnvironment } from "../../stream/siblings.ts";
+import { eventCatalogue, inboundChannels, kafkaEnvironment } from "../../stream/siblings.ts";
 import type { ApiInfo } from "../openapi/document.ts";
 
 const ABOUT =
@@ -38,6 +38,7 @@ export class EventDocument {
     return asyncApi(
       { title: `${name}: events`, version, description: ABOUT, license },
       eventCatalogue(services, { namespace, folder, partitions }),
+      inboundChannels(services),
     );
   }
 }

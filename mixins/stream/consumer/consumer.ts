@@ -43,6 +43,8 @@ export interface Consumer {
   readonly write?: (trx: Knex.Transaction, events: readonly Recorded[]) => Promise<Failures>;
   /** Instead of the database's: lets readers that write the same rows take turns before each takes a connection. */
   readonly transactions?: Pick<Database, "transaction">;
+  /** Whether no further attempt mends this error: the stream is parked at once. Default: of none. */
+  readonly isFinal?: (error: unknown) => boolean;
   /** Called after each commit. */
   readonly committed?: () => void;
   /** Called when there is nothing more to read for now. */
@@ -84,3 +86,9 @@ export interface ReaderContext extends ConsumerContext {
   /** Does work on events as a span of their traces. */
   readonly traced: ReturnType<typeof consumerTracing>;
 }
+
+/** The part of it that handling and retrying need, whatever the events come from. */
+export type HandlingContext = Pick<
+  ReaderContext,
+  "key" | "consumer" | "database" | "limits" | "release" | "logger" | "readStream" | "wants" | "isLeaving" | "traced"
+>;

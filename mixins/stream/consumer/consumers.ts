@@ -42,12 +42,22 @@ interface Running {
   readonly forget: () => void;
 }
 
+/** Something else than a consumer of logs that shares partitions like one, and is told of among them: an ingress. */
+export interface Sharer {
+  readonly name: string;
+  /** From now on works on these. Resolves when it works on no other one any more. Absent: it has nothing to work on. */
+  readonly serve?: (partitions: ReadonlySet<number>) => Promise<void>;
+  stop(): Promise<void>;
+  status(): Promise<ConsumerStatus>;
+}
+
 export class Consumers {
   readonly database: Database;
   readonly #service: Service;
   readonly #context: ConsumerContext;
   readonly #carrier: Carrier;
   readonly #running = new Map<string, Running>();
+  readonly #sharers = new Map<string, Sharer>();
   readonly #lastKnown = new LastKnown(STREAM_LIMITS.statusReadMs);
   /** The account of each source of its log, the last one of a source that is away. */
   readonly #owned = new Map<string, Owned>();
@@ -97,7 +107,7 @@ export class Consumers {
     this.#looking = setInterval(this.#look, STREAM_LIMITS.lookMs).unref();
     this.#endMeasuring = measureConsumers(service, {
       statuses: () => this.all(),
-      held: name => this.#running.get(name)?.partitions.size ?? 0,
+      held: name => this.#running.get(name)?.partitions.size,
     });
   }
 
@@ -133,6 +143,20 @@ export class Consumers {
     });
   }
 
+  /** It is told of, and takes part in the shares, from now on until the service stops. Throws Error for a name that a consumer has. */
+  join(sharer: Sharer): void {
+    const { name, serve } = sharer;
+    if (this.#running.has(name) || this.#sharers.has(name))
+      throw new Error(`${this.#service.fullName}: two consumers named "${name}"`);
+    this.#sharers.set(name, sharer);
+    if (serve) this.#shares.add(name, STREAM_LIMITS, serve);
+  }
+
+  /** Number of partitions that nodes share. */
+  get shareCount(): number {
+    return this.#shares.count;
+  }
+
   /** Stops a consumer and leaves it to other nodes; its checkpoints stay. */
   async remove(name: string): Promise<void> {
     const readers = this.#readersOf(name);
@@ -162,7 +186,10 @@ export class Consumers {
     localBus.off("$services.changed", this.#look);
     localBus.off("$node.disconnected", this.#onLost);
     localBus.off("$node.connected", this.#onFound);
-    await Promise.all([...this.#running.keys()].map(name => this.remove(name)));
+    await Promise.all([
+      ...[...this.#running.keys()].map(name => this.remove(name)),
+      ...[...this.#sharers.values()].map(sharer => Promise.all([sharer.stop(), this.#shares.remove(sharer.name)])),
+    ]);
     await this.#shares.stop();
   }
 
@@ -186,7 +213,10 @@ export class Consumers {
 
   /** Where all of them stand; with `partitions` also how nodes share them. */
   all(options: { partitions?: boolean } = {}): Promise<ConsumerStatus[]> {
-    return Promise.all([...this.#running.keys()].map(name => this.status(name, options)));
+    return Promise.all([
+      ...[...this.#running.keys()].map(name => this.status(name, options)),
+      ...[...this.#sharers.values()].map(sharer => sharer.status()),
+    ]);
   }
 
   /**

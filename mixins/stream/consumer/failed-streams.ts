@@ -38,6 +38,8 @@ export interface FailedKey extends CheckpointKey {
   readonly partitions: ReadonlySet<number>;
   /** Number of partitions there are. */
   readonly count: number;
+  /** The number of a stream, by which it is in a partition: that number modulo `count`. Default: its bucket. */
+  readonly bucketOf?: (stream: string) => number;
 }
 
 export class FailedStreams {
@@ -134,12 +136,12 @@ export class FailedStreams {
   }
 
   async write(trx: Knex.Transaction, streams: ReadonlyMap<string, FailedStream>): Promise<void> {
-    const { consumer, source } = this.#key;
+    const { consumer, source, bucketOf: numberOf = bucketOf } = this.#key;
     // The partition of an older release, which looks for no other: after a roll-back it has to find the stream failed.
     const key = { consumer, source, partition: WHOLE };
     for (const [actor_stream, { nextAt, ...failed }] of streams)
       await trx("parked_streams")
-        .insert({ ...key, actor_stream, bucket: bucketOf(actor_stream), ...failed, next_at: nextAt })
+        .insert({ ...key, actor_stream, bucket: numberOf(actor_stream), ...failed, next_at: nextAt })
         .onConflict(["consumer", "actor_stream"])
         .merge();
   }

@@ -9,7 +9,7 @@ import type { Knex } from "knex";
 import { asError, Bug, plainError } from "../../kernel/index.ts";
 import type { LogEvent } from "../log/source.ts";
 import { streamOf } from "./checkpoint.ts";
-import type { Failure, Failures, ReaderContext } from "./consumer.ts";
+import type { Failure, Failures, HandlingContext } from "./consumer.ts";
 import { unreadable } from "./judging.ts";
 import { sideBySide } from "./side-by-side.ts";
 import { streamErrors } from "../errors.ts";
@@ -36,7 +36,7 @@ export class Leaving extends Error {
  * @throws Poisoned, Leaving
  */
 export async function handle(
-  reader: ReaderContext,
+  reader: HandlingContext,
   events: readonly LogEvent[],
   stopsAtFailure: boolean,
   commit: (trx: Knex.Transaction, failures: Failures) => Promise<void>,
@@ -74,7 +74,7 @@ export async function handle(
 }
 
 async function react(
-  { key, consumer, limits, logger, traced }: ReaderContext,
+  { key, consumer, limits, logger, traced }: HandlingContext,
   events: readonly LogEvent[],
   failures: Failures,
 ): Promise<void> {

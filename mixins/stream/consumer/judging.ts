@@ -58,7 +58,7 @@ async function readGap(
  * handled, as if a newer release had written them.
  */
 export async function readAgain(
-  { key: { source }, readStream }: ReaderContext,
+  { key: { source }, readStream }: Pick<ReaderContext, "key" | "readStream">,
   events: readonly LogEvent[],
 ): Promise<readonly LogEvent[]> {
   const [first, last] = [events[0]!, events.at(-1)!];

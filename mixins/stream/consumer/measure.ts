@@ -6,8 +6,8 @@ import type { ConsumerStatus } from "./status.ts";
 
 interface Measured {
   readonly statuses: () => Promise<readonly ConsumerStatus[]>;
-  /** Number of partitions that this node holds of a consumer. */
-  readonly held: (consumer: string) => number;
+  /** Number of partitions that this node holds of a consumer; of an ingress there is none to tell. */
+  readonly held: (consumer: string) => number | undefined;
 }
 
 /** Reads the consumers of a service at each scrape, until the function that it returns is called. */
@@ -15,10 +15,16 @@ export function measureConsumers(service: Service, { statuses, held }: Measured)
   const { broker, fullName } = service;
   const { metricsKeptMs: keptMs, metricsReadMs: readMs } = STREAM_LIMITS;
   const read = async (): Promise<Reading[]> =>
-    (await statuses()).flatMap(status => [
-      ...readingsOf(fullName, status),
-      reading(streamMetrics.partitions, held(status.name), { service: fullName, consumer: status.name }),
-    ]);
+    (await statuses())
+      .filter(({ state }) => state !== "off")
+      .flatMap(status => {
+        const partitions = held(status.name);
+        const labels = { service: fullName, consumer: status.name };
+        return [
+          ...readingsOf(fullName, status),
+          ...(partitions === undefined ? [] : [reading(streamMetrics.partitions, partitions, labels)]),
+        ];
+      });
   return metersOf(broker)?.read("consumers", read, { keptMs, readMs }) ?? (() => {});
 }
 

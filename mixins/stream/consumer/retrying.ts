@@ -7,27 +7,33 @@
 import type { Knex } from "knex";
 import { backoffMs, isRetryable, plainError } from "../../kernel/index.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import type { Failures, ReaderContext } from "./consumer.ts";
+import type { Failures, HandlingContext } from "./consumer.ts";
 import { inPartitions, type FailedKey, type FailedStream, type FailedStreams, type Letter } from "./failed-streams.ts";
 import { handle, isAtOrBehind } from "./handling.ts";
 import { readAgain } from "./judging.ts";
 import { notParkedBy, parkedBy, releaseName, unpark } from "./parked.ts";
 import { sideBySide } from "./side-by-side.ts";
 
+/** Moved in the transaction of the effects, which guards the streams that were retried. */
+type Moved = Pick<Checkpoint, "cursor" | "mark" | "move" | "moved">;
+
 export class Retrying {
-  readonly #reader: ReaderContext;
+  readonly #reader: HandlingContext;
   readonly #release: string;
   #isFull = false;
 
-  constructor(reader: ReaderContext) {
+  constructor(reader: HandlingContext) {
     this.#reader = reader;
     this.#release = releaseName(reader.release, reader.consumer.definition ?? "");
   }
 
-  /** Gives one attempt more to streams of the partitions that another release has parked. */
-  async tryParkedAgain(key: FailedKey): Promise<void> {
+  /** Gives one attempt more to streams of the partitions that another release has parked; `narrow` leaves some out. */
+  async tryParkedAgain(
+    key: FailedKey,
+    narrow: (parked: Knex.QueryBuilder) => Knex.QueryBuilder = parked => parked,
+  ): Promise<void> {
     const { consumer, database, limits, logger } = this.#reader;
-    const sent = await unpark(database, parked => notParkedBy(this.#release, inPartitions(parked, key)), {
+    const sent = await unpark(database, parked => narrow(notParkedBy(this.#release, inPartitions(parked, key))), {
       charged: limits.attempts - 1,
       perSecond: limits.unparkedPerSecond,
     });
@@ -36,7 +42,7 @@ export class Retrying {
   }
 
   /** Handles the letters of streams whose time has come. Answers whether there were any. */
-  async retryDue(checkpoint: Checkpoint, failed: FailedStreams): Promise<boolean> {
+  async retryDue(checkpoint: Moved, failed: FailedStreams): Promise<boolean> {
     const { consumer, database, limits } = this.#reader;
     const streams = await failed.due(await database.now(), limits.retriesAtOnce);
     if (streams.length === 0) return false;
@@ -93,7 +99,7 @@ export class Retrying {
     failures: Failures,
     moving: ReadonlySet<string> = new Set(),
   ): Promise<Map<string, FailedStream>> {
-    const { database, limits } = this.#reader;
+    const { consumer, database, limits } = this.#reader;
     const now = failures.size > 0 ? await database.now(trx) : 0;
     const after = new Map<string, FailedStream>();
     for (const [stream, { error, isPostponed = false }] of failures) {
@@ -101,7 +107,7 @@ export class Retrying {
       const counted = moving.has(stream) ? undefined : before;
       const attempts = (counted?.attempts ?? 0) + (isPostponed ? 0 : 1);
       const charged = (counted?.charged ?? 0) + (isPostponed || isRetryable(error) ? 0 : 1);
-      const isParked = charged >= limits.attempts;
+      const isParked = charged >= limits.attempts || (consumer.isFinal?.(error) ?? false);
       // A stream that was only postponed waits as after a first attempt, however long the backoff has become.
       const waits = isPostponed ? 1 : attempts;
       after.set(stream, {

@@ -14,9 +14,9 @@ export interface ConsumerStatus {
   /**
    * `waiting`: for an owner, or for the lease, which another node may hold; `stopped`: at a poison event, or because its
    * cursor is not in a log, which `stopped` tells; `full`: as many streams of a source have failed as may, and it reads no
-   * further until some are through.
+   * further until some are through. Of an ingress also `paused`, by an operator, and `off`: its bus is not configured.
    */
-  readonly state: SourceReader["state"] | "full";
+  readonly state: SourceReader["state"] | "full" | "paused" | "off";
   /** Logs in which its cursor is not: it reads nothing there until an operator resets it. */
   readonly stopped?: readonly { readonly source: string; readonly reason: string; readonly since: string }[];
   /** Events of its sources that lie after its checkpoints, of all types; null when a source does not answer. */
@@ -145,12 +145,12 @@ interface FailedCount {
   readonly state: string;
   readonly streams: number | string;
 }
-const failedStreams = (knex: Knex, consumer: string): Promise<FailedCount[]> =>
+export const failedStreams = (knex: Knex, consumer: string): Promise<FailedCount[]> =>
   knex("parked_streams")
     .where({ consumer })
     .groupBy("source", "state")
     .select("source", "state", knex.raw("count(*) as streams"));
-const streamsIn = (counts: readonly FailedCount[]): number =>
+export const streamsIn = (counts: readonly FailedCount[]): number =>
   counts.reduce((sum, { streams }) => sum + Number(streams), 0);
 
 /** Milliseconds that the oldest event may wait for its consumer: at the first people notice, at the second it stands. */

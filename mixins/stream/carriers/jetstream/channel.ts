@@ -92,12 +92,14 @@ export class Channel {
 }
 
 const DENIED: string = ErrorCode.PermissionsViolation;
-const isDenied = (error: unknown): boolean => (error as NatsError).code === DENIED;
+export const isDenied = (error: unknown): boolean => (error as NatsError).code === DENIED;
 const codeOf = (error: unknown): number | undefined => (error as NatsError).api_error?.err_code;
 const no = (error: unknown): never => {
   throw error;
 };
-const absent = (error: unknown): undefined => (codeOf(error) === NO_STREAM ? undefined : no(error));
+/** There is no stream of this name. */
+export const isAbsent = (error: unknown): boolean => codeOf(error) === NO_STREAM;
+const absent = (error: unknown): undefined => (isAbsent(error) ? undefined : no(error));
 /** A stream of this name exists with other bounds. */
 const isNameInUse = (error: unknown): boolean => codeOf(error) === NAME_IN_USE;
 const NO_STREAM = 10_059;

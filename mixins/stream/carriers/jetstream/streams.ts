@@ -4,6 +4,8 @@ import { connect } from "nats";
 import { natsOptions, nodeEnvironment } from "../../../kernel/index.ts";
 import { streamEnvironment } from "../../environment.ts";
 import { readsLog } from "../../log/registry.ts";
+import { ingressesIn, type Where } from "../../ingress/announced.ts";
+import { ensureStream } from "../../ingress/inlets/ensure-stream.ts";
 import { Channel } from "./channel.ts";
 import { jetStreamOf } from "./connection.ts";
 
@@ -13,6 +15,8 @@ export interface StreamUse {
   /** Sources: full names of services with logs. The one that it owns, and those whose events its consumers take. */
   readonly owns: readonly string[];
   readonly reads: readonly string[];
+  /** Streams from outside, whose messages its ingresses take. */
+  readonly takes: readonly Where[];
 }
 
 /** The use that each of a broker's services makes of durable events. The services need not have started. */
@@ -26,6 +30,7 @@ export function streamUses({ services }: ServiceBroker): StreamUse[] {
     reads: owners
       .filter(({ events }) => readsLog((metadata["takes"] ?? {}) as object, events))
       .map(({ source }) => source),
+    takes: ingressesIn(metadata["ingresses"]).flatMap(([, { jetstream }]) => jetstream ?? []),
   }));
 }
 
@@ -45,6 +50,10 @@ export async function makeStreams(broker: ServiceBroker, onDone: (stream: string
       const channel = new Channel(node.NAMESPACE, source);
       await channel.ensure(manager);
       onDone(channel.name);
+    }
+    for (const where of streamUses(broker).flatMap(({ takes }) => takes)) {
+      await ensureStream(manager, where);
+      onDone(where.stream);
     }
   } finally {
     await nats.close();

@@ -16,10 +16,13 @@ export class Topic {
   readonly #partitions: number;
   readonly #replicas: number | undefined;
   readonly #settings: Readonly<Record<string, string>>;
+  readonly #isForeign: boolean;
 
-  constructor(broker: ServiceBroker, source: string) {
+  /** The topic of a service's events; with `isForeign` the one of this name, which others write. */
+  constructor(broker: ServiceBroker, source: string, isForeign = false) {
     const { KAFKA_PARTITIONS, KAFKA_REPLICATION, KAFKA_RETENTION_HOURS } = kafkaEnvironment.of(broker);
-    this.name = topicOf(nodeEnvironment.of(broker).NAMESPACE, source);
+    this.name = isForeign ? source : topicOf(nodeEnvironment.of(broker).NAMESPACE, source);
+    this.#isForeign = isForeign;
     this.#partitions = KAFKA_PARTITIONS;
     this.#replicas = KAFKA_REPLICATION;
     this.#settings = { "cleanup.policy": "delete", "retention.ms": `${minutes(60 * KAFKA_RETENTION_HOURS)}` };
@@ -31,7 +34,7 @@ export class Topic {
   }
 
   /**
-   * Makes the topic, or gives the one that is there today's settings. Several callers at once do no harm. Where the brokers let
+   * Makes the topic, or gives the one that is there today's settings; a foreign one is left as it is. Several callers at once do no harm. Where the brokers let
    * only others do that, it answers whether the topic has today's settings.
    * @throws TOPIC_MISSING when there is none, and this node may not make it; TOPIC_PARTITIONS
    */
@@ -39,6 +42,7 @@ export class Topic {
     const found = await this.#partitionsIn(clients);
     // A topic of this moment has our settings, and may not be known to every broker yet.
     if (found === undefined) return this.#make(clients);
+    if (this.#isForeign) return true;
     if (found !== this.#partitions)
       throw streamErrors.TOPIC_PARTITIONS({ topic: this.name, found, partitions: this.#partitions });
     return this.#update(clients);

@@ -2,6 +2,7 @@
 import type { ServiceBroker } from "moleculer";
 import { kafkaEnvironment, streamEnvironment } from "../../environment.ts";
 import { streamUses } from "../jetstream/streams.ts";
+import { ingressesIn } from "../../ingress/announced.ts";
 import { causeOf, closeClients, kafkaClients, kafkaOptions } from "./connection.ts";
 import { Topic } from "./topic.ts";
 
@@ -33,7 +34,14 @@ export async function makeTopics(broker: ServiceBroker, onDone: (topic: string) 
       await topic.ensure(clients);
       onDone(topic.name);
     }
+    for (const name of broker.services.flatMap(({ metadata }) => topicsFrom(metadata["ingresses"]))) {
+      await new Topic(broker, name, true).ensure(clients);
+      onDone(name);
+    }
   } finally {
     await closeClients(clients);
   }
 }
+
+/** Topics from outside, whose messages the ingresses of a service take. */
+const topicsFrom = (ingresses: unknown): string[] => ingressesIn(ingresses).flatMap(([, { kafka }]) => kafka ?? []);
