@@ -2,7 +2,8 @@
 import type { ServiceBroker } from "moleculer";
 import { streamEnvironment } from "../../environment.ts";
 import { streamUses } from "../jetstream/streams.ts";
-import { causeOf, closeClients, kafkaClients, kafkaOptions } from "./connection.ts";
+import { closeClients, kafkaClients, kafkaOptions } from "./connection.ts";
+import { problemOf } from "./problems.ts";
 import { Topic } from "./topic.ts";
 
 /**
@@ -13,7 +14,8 @@ import { Topic } from "./topic.ts";
 export async function makeTopics(broker: ServiceBroker, onDone: (topic: string) => void): Promise<void> {
   if (streamEnvironment.of(broker).CARRIER !== "kafka") return;
   const clients = await kafkaClients(kafkaOptions(broker)).catch((error: unknown) => {
-    throw new Error(causeOf(error), { cause: error });
+    const { message, advice } = problemOf(error);
+    throw new Error(`${message} → ${advice}`, { cause: error });
   });
   try {
     for (const source of streamUses(broker).flatMap(({ owns }) => owns)) {
