@@ -7,7 +7,14 @@ import type { ServiceBroker } from "moleculer";
 import type * as KafkaModule from "@platformatic/kafka";
 import type { Admin, BaseOptions, Connection, Producer } from "@platformatic/kafka";
 import { closeWithBroker } from "../../../database/mixin.ts";
-import { dependsOn, Pause, type DependencyState } from "../../../kernel/index.ts";
+import {
+  certificateState,
+  dependsOn,
+  Pause,
+  type CertificateFile,
+  type DependencyState,
+  type Environment,
+} from "../../../kernel/index.ts";
 import { metersOf, reading } from "../../../metrics/index.ts";
 import { kafkaEnvironment } from "../../environment.ts";
 import { streamMetrics } from "../../metrics.ts";
@@ -216,19 +223,37 @@ export function kafkaOf(broker: ServiceBroker): KafkaConnection {
   const known = connections.get(broker);
   if (known) return known;
   const connection = new KafkaConnection(
-    () => kafkaOptions(broker),
+    () => kafkaOptions(broker, broker.nodeID),
     ({ message, advice }) => broker.logger.warn(`Kafka is away, and consumers read the logs: ${message} → ${advice}`),
   );
   connections.set(broker, connection);
   dependsOn(broker, { kind: "carrier", name: "Kafka", ask: async () => connection.state() });
+  for (const file of kafkaCertificates(broker))
+    dependsOn(broker, {
+      kind: "certificate",
+      name: file.variable,
+      ask: async () => certificateState(file, Date.now()),
+    });
   metersOf(broker)?.read("carrier", () => [reading(streamMetrics.carrierConnected, connection.clients ? 1 : 0)]);
   closeWithBroker(broker, () => connection.close());
   return connection;
 }
 
-export function kafkaOptions(broker: ServiceBroker): ReturnType<OptionsOfKafka> {
+type Settings = ServiceBroker | Environment;
+
+/** The certificates that the variables of Kafka name. */
+export function kafkaCertificates(settings: Settings): CertificateFile[] {
+  const { KAFKA_CA, KAFKA_CERT } = kafkaEnvironment.of(settings);
+  return [
+    ...(KAFKA_CA === undefined ? [] : [{ variable: "KAFKA_CA", path: KAFKA_CA, holds: "authorities" as const }]),
+    ...(KAFKA_CERT === undefined ? [] : [{ variable: "KAFKA_CERT", path: KAFKA_CERT, holds: "own" as const }]),
+  ];
+}
+
+/** `clientId`: the name that the brokers know this process by. */
+export function kafkaOptions(settings: Settings, clientId: string): ReturnType<OptionsOfKafka> {
   // By name, each: what is secret is not listed, and the rest of a list has none of it.
-  const environment = kafkaEnvironment.of(broker);
+  const environment = kafkaEnvironment.of(settings);
   const { KAFKA_BROKERS, KAFKA_TLS, KAFKA_CA, KAFKA_CERT, KAFKA_KEY } = environment;
   const { KAFKA_SASL: mechanism, KAFKA_USER: username, KAFKA_PASSWORD: password } = environment;
   const tls = {
@@ -237,7 +262,7 @@ export function kafkaOptions(broker: ServiceBroker): ReturnType<OptionsOfKafka> 
     ...(KAFKA_KEY !== undefined && { key: readFileSync(KAFKA_KEY) }),
   };
   return {
-    clientId: broker.nodeID,
+    clientId,
     bootstrapBrokers: [...KAFKA_BROKERS!],
     // A server's name is a name: addresses have none.
     ...(KAFKA_TLS && { tls, tlsServerName: !KAFKA_BROKERS!.some(broker => isIP(broker.split(":")[0]!) > 0) }),

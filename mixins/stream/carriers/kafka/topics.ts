@@ -13,7 +13,7 @@ import { Topic } from "./topic.ts";
  */
 export async function makeTopics(broker: ServiceBroker, onDone: (topic: string) => void): Promise<void> {
   if (streamEnvironment.of(broker).CARRIER !== "kafka") return;
-  const clients = await kafkaClients(kafkaOptions(broker)).catch((error: unknown) => {
+  const clients = await kafkaClients(kafkaOptions(broker, broker.nodeID)).catch((error: unknown) => {
     const { message, advice } = problemOf(error);
     throw new Error(`${message} → ${advice}`, { cause: error });
   });
