@@ -41,7 +41,7 @@ import { redisEnvironment } from "../redis/environment.ts";
 import { redisMetrics } from "../redis/metrics.ts";
 import { failpoint as sagaFailpoint } from "../saga/failpoints.ts";
 import { sagaMetrics } from "../saga/metrics.ts";
-import { streamEnvironment } from "../stream/environment.ts";
+import { kafkaEnvironment, streamEnvironment } from "../stream/environment.ts";
 import { failpoint as streamFailpoint } from "../stream/failpoints.ts";
 import { streamMetrics } from "../stream/metrics.ts";
 import { tracingEnvironment } from "../tracing/environment.ts";
@@ -54,6 +54,7 @@ const DECLARATIONS: readonly Declaration[] = [
   nodeEnvironment,
   gatewayEnvironment,
   databaseEnvironment,
+  kafkaEnvironment,
   logEnvironment,
   mailEnvironment,
   metricsEnvironment,
