@@ -1,6 +1,6 @@
 // Runs every measurement, one after another, each in a process of its own: the garbage of one must not pause another.
 //
-//   npm run bench                    all of them, about an hour
+//   npm run bench                    all of them, more than an hour
 //   npm run bench -- --quick         short runs, for a look
 //   npm run bench -- commands replay only these
 import { spawn } from "node:child_process";
@@ -18,6 +18,7 @@ const SUITES: Record<string, string[]> = {
   "shop/orders": ["--seconds", "15"],
   "shop/observability": ["--rounds", "1", "--seconds", "3", "--commandSeconds", "2", "--requests", "20000"],
   "shop/gateway": ["--quick", "--seconds", "2", "--runs", "1", "--warm-up", "1"],
+  carriers: ["--events", "100000", "--seconds", "4"],
   cluster: ["--seconds", "3", "--runs", "1", "--kills", "3"],
 };
 

@@ -106,6 +106,7 @@ const isOfHouse = (owner: string): boolean => /^(mixins|services)(\/|$)/.test(ow
 
 /** Files that measure a part of the runtime by itself, with the room that they open. */
 const MEASURES_A_PART: readonly string[] = [
+  "benchmarks/carriers.ts",
   "benchmarks/event-store.ts",
   "benchmarks/postgres.ts",
   "benchmarks/shop/micro.ts",

@@ -41,7 +41,7 @@ import { redisEnvironment } from "../redis/environment.ts";
 import { redisMetrics } from "../redis/metrics.ts";
 import { failpoint as sagaFailpoint } from "../saga/failpoints.ts";
 import { sagaMetrics } from "../saga/metrics.ts";
-import { streamEnvironment } from "../stream/environment.ts";
+import { kafkaEnvironment, streamEnvironment } from "../stream/environment.ts";
 import { failpoint as streamFailpoint } from "../stream/failpoints.ts";
 import { streamMetrics } from "../stream/metrics.ts";
 import { outboundEnvironment } from "../stream/outbound/environment.ts";
@@ -56,6 +56,7 @@ const DECLARATIONS: readonly Declaration[] = [
   nodeEnvironment,
   gatewayEnvironment,
   databaseEnvironment,
+  kafkaEnvironment,
   logEnvironment,
   mailEnvironment,
   metricsEnvironment,

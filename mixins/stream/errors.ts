@@ -60,12 +60,17 @@ export const streamErrors = defineErrors({
   TOPIC_MISSING: {
     status: 500,
     says: "the topic {topic} is missing in Kafka, and this node may not make it; consumers read the log instead",
-    todo: "run `npx valence migrate` as a user that may make topics, or have it made with {partitions} partitions",
+    todo: "run `npx valence migrate` as a user that may make topics, or have it made with KAFKA_PARTITIONS partitions",
   },
   TOPIC_PARTITIONS: {
     status: 500,
     says: "the topic {topic} has {found} partitions and KAFKA_PARTITIONS says {partitions}; nothing is published to it, and consumers read the log instead",
-    todo: "set KAFKA_PARTITIONS to {found} on every node, or delete the topic: it is made anew, and its events are in the log",
+    todo: "set KAFKA_PARTITIONS to that number on every node, or delete the topic: it is made anew, and its events are in the log",
+  },
+  TOPIC_REFUSES: {
+    status: 500,
+    says: "the topic {topic} takes no events: {problem}; consumers read the log instead",
+    todo: "see `GET /ops/health`: the dependency `relay` says what to do",
   },
   LOG_FOREIGN: {
     status: 500,

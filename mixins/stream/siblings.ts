@@ -11,6 +11,9 @@ export { consumerState, LAG_LIMITS_MS, type ConsumerStatus } from "./consumer/st
 export { Channel } from "./carriers/jetstream/channel.ts";
 export { jetStreamOf } from "./carriers/jetstream/connection.ts";
 export { makeStreams, streamUses, type StreamUse } from "./carriers/jetstream/streams.ts";
+export { kafkaCertificates } from "./carriers/kafka/connection.ts";
+export { examineKafka, type KafkaFacts, type TopicFacts } from "./carriers/kafka/examine.ts";
+export { problemOf } from "./carriers/kafka/problems.ts";
 export { topicOf } from "./carriers/kafka/topic.ts";
 export { makeTopics } from "./carriers/kafka/topics.ts";
 export { kafkaEnvironment } from "./environment.ts";

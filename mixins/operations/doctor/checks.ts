@@ -100,6 +100,15 @@ export const CHECKS = {
         "that refuses what is new when it is full, none at all. Events are not lost by them: consumers read the log",
     },
   },
+  "Kafka, where it carries the events": {
+    kafka: { looks: "whether it answers and lets this user in; automatic creation of topics" },
+    topics: {
+      looks:
+        "settings of topics that lose records, or stop publishing: fewer than three copies on three brokers, " +
+        "`min.insync.replicas` of 1 or of all, unclean elections of leaders, compaction, a short retention; partitions " +
+        "without a leader, and copies out of sync. Events are not lost by them: consumers read the log",
+    },
+  },
   "Redis, where there is one": {
     redis: { looks: "whether it answers, and takes writes", fails: "it cannot be reached, or refuses writes" },
     eviction: { looks: "whether it removes what is still needed when its memory is full" },
@@ -126,7 +135,7 @@ export const CHECKS = {
   "a node": {
     certificates: {
       looks:
-        "the files of `NATS_CA`, `NATS_CERT`, and of `sslrootcert` and `sslcert` in URLs: 14 days before their end",
+        "the files of `NATS_CA`, `NATS_CERT`, `KAFKA_CA`, `KAFKA_CERT`, and of `sslrootcert` and `sslcert` in URLs: 14 days before their end",
       fails: "one has expired, or is not valid yet",
     },
     disk: {

@@ -32,6 +32,7 @@ import { Reading } from "./dialects/sqlite/reading.ts";
 import { attempt, fail, ok, reasonOf, type Finding, type Result } from "./finding.ts";
 import { gapsOf, type Progress } from "./gaps.ts";
 import { lagOf } from "./lag.ts";
+import { kafkaFindings } from "./kafka.ts";
 import { certificatesOf, disksOf } from "./machine.ts";
 import { mailsOf } from "./mails.ts";
 import { natsOf } from "./nats.ts";
@@ -201,11 +202,12 @@ class Examination {
     await this.#check("machine", "disk", () => disksOf(environment, services));
     this.#add("the bus", busOf(environment, isProduction));
     await this.#examineServer("bus", async () => natsOf(environment, await this.#sources(services), isProduction));
+    await this.#examineServer("kafka", async () => kafkaFindings(environment, await this.#sources(services)));
     await this.#examineServer("redis", () => redisOf(environment, isProduction));
   }
 
   async #examineServer(
-    check: "bus" | "redis",
+    check: "bus" | "kafka" | "redis",
     look: () => Promise<{ server: string; results: readonly Result[] } | undefined>,
   ): Promise<void> {
     let server: string | undefined;
@@ -219,7 +221,7 @@ class Examination {
 
   /** Those of the services that own events. Their contracts are loaded only where a carrier keeps streams for them. */
   async #sources(services: readonly string[]): Promise<string[]> {
-    if (streamEnvironment.of(this.#environment).CARRIER !== "jetstream") return [];
+    if (streamEnvironment.of(this.#environment).CARRIER === "local") return [];
     const sources: string[] = [];
     for (const service of services) {
       const definitions = await definitionsIn(this.#homeOf(service));

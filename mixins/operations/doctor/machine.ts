@@ -10,6 +10,7 @@ import {
   type CertificateFile,
   type Environment,
 } from "../../kernel/index.ts";
+import { kafkaCertificates } from "../../stream/siblings.ts";
 import { resultOf, type Result } from "./finding.ts";
 
 /** The certificates that variables name, at `now`, milliseconds since the epoch. */
@@ -20,7 +21,7 @@ export function certificatesOf(
 ): readonly Result[] {
   const ofDatabases = services.flatMap(service => certificateFilesOf(locationOf(environment, service)));
   const files = new Map<string, CertificateFile>();
-  for (const file of [...certificateFilesIn(environment), ...ofDatabases])
+  for (const file of [...certificateFilesIn(environment), ...kafkaCertificates(environment), ...ofDatabases])
     files.set(`${file.variable} ${file.path}`, file);
   return [...files.values()].map(file => resultOf("certificates", certificateState(file, now)));
 }

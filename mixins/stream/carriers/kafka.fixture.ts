@@ -1,10 +1,14 @@
 // An owner and its consumers on a Kafka, for the tests of the carrier.
 import { expect } from "@jest/globals";
 import type { ServiceBroker } from "moleculer";
+import { dependencyReports } from "../../kernel/index.ts";
 import { until } from "../../testing/index.ts";
 import { newBrokers, type TestBrokers } from "../../testing/broker.ts";
 import { appliedIn, TYPES } from "../consumer/writer.fixture.ts";
 import { Source } from "../log/source.fixture.ts";
+
+/** Milliseconds that a dependency may take to say how it stands. */
+const ASK_MS = 1_500;
 
 let namespaces = 0;
 
@@ -46,6 +50,17 @@ export class KafkaHouse {
       await this.allApplied(broker);
       return this.source.reads === reads;
     });
+  }
+
+  /** Waits until a dependency of a node, `carrier` or `relay`, has this status, and says this. */
+  told(broker: ServiceBroker, kind: string, status: string, words: RegExp): Promise<unknown> {
+    return until(
+      () => dependencyReports(broker, ASK_MS),
+      all =>
+        all.some(
+          each => each.kind === kind && each.status === status && words.test(`${each.message} → ${each.advice}`),
+        ),
+    );
   }
 
   /** Everything has been published. */

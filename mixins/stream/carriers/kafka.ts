@@ -24,7 +24,9 @@ export class KafkaCarrier implements LogCarrier {
       cursor,
       mark,
       logOf(this.#broker, source),
-      onChange => connection.clients && new KafkaTail(connection.clients, topic, onChange),
+      onChange =>
+        connection.clients &&
+        new KafkaTail(connection.clients, topic, onChange, error => connection.reads(topic, error)),
       { count: feedCounters(this.#broker, source), onClose: () => this.#feeds.delete(feed) },
     );
     this.#feeds.add(feed);

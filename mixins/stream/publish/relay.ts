@@ -14,18 +14,21 @@
 import type { Service } from "moleculer";
 import {
   clusterKeysIn,
+  dependsOn,
   fingerprintOf,
   newId,
   nodeEnvironment,
   Pause,
   plainError,
   secretOfRole,
+  type DependencyState,
 } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
 import { digestOfMark, type Carried } from "../carriers/message.ts";
 import { singletonOf, type Singleton } from "../consumer/singleton.ts";
 import { publishTracing } from "../event-spans.ts";
 import { metersOf, reading, type Reading, type Series } from "../../metrics/index.ts";
+import { streamErrors } from "../errors.ts";
 import { STREAM_LIMITS } from "../limits.ts";
 import { streamMetrics } from "../metrics.ts";
 import type { CursorFault } from "../log/identity.ts";
@@ -51,6 +54,8 @@ export const RELAY_LIMITS = {
   /** Milliseconds after its last renewal until a relay counts as dead; milliseconds between two looks for the lease. */
   leaseMs: STREAM_LIMITS.leaseMs,
   lookMs: STREAM_LIMITS.lookMs,
+  /** Milliseconds that the server may take to store a page, until operators are told. */
+  slowMs: 5_000,
   /** Milliseconds for which a measurement of its lag is kept. */
   metricsKeptMs: STREAM_LIMITS.metricsKeptMs,
 };
@@ -102,6 +107,10 @@ export class Relay {
   readonly #ends: (() => void)[];
   readonly #done: Promise<void>;
   #failures = 0;
+  /** The error of the last attempt; undefined after one that succeeded. */
+  #problem: unknown;
+  /** Since when the server has a page that it has not stored yet; monotonic. */
+  #sendingSince: number | undefined;
   /** The cursor up to which this node has published, while it holds the lease. */
   #published: Cursor | undefined;
   /** Monotonic milliseconds at which it last had published all. */
@@ -135,6 +144,7 @@ export class Relay {
       log.onCommit(() => this.wake()),
       outlet.onChange(() => this.wake()),
       meters?.read("relay", () => this.#lag(), { keptMs: limits.metricsKeptMs }) ?? (() => {}),
+      dependsOn(service.broker, { kind: "relay", name: service.fullName, ask: async () => this.#state() }),
     ];
     this.#done = this.#run();
   }
@@ -164,6 +174,21 @@ export class Relay {
     return { lagEvents, lagMs, isConnected: this.#outlet.isConnected };
   }
 
+  /** How it stands on this node, for operators. */
+  #state(): DependencyState {
+    if (this.#problem !== undefined)
+      return { status: "FAIL", message: plainError(this.#problem).message, advice: adviceOn(this.#problem) };
+    const sendingMs = performance.now() - (this.#sendingSince ?? Infinity);
+    if (sendingMs > this.#limits.slowMs)
+      return {
+        status: "FAIL",
+        message: `the carrier's server has not stored a page of events for ${Math.round(sendingMs / 1_000)} s`,
+        advice: "do all its servers run? Consumers read the log meanwhile",
+      };
+    const message = this.#published === undefined ? "another node publishes, or none yet" : "this node publishes";
+    return { status: "ok", message };
+  }
+
   /** Finishes the page at hand and frees the lease. */
   stop(): Promise<void> {
     this.#isStopping = true;
@@ -180,11 +205,18 @@ export class Relay {
         this.#poll.begin();
         if (!this.#outlet.isConnected) await this.#poll.pause();
         else if (await this.#lease.holds()) await this.#publish().finally(() => (this.#published = undefined));
-        else await this.#wait(this.#limits.lookMs);
+        else {
+          this.#problem = undefined;
+          await this.#wait(this.#limits.lookMs);
+        }
       } catch (error) {
         if (this.#isStopping) break;
+        this.#problem = error;
         // Only the first of a row is a warning: readers go on with the log meanwhile.
-        logger[this.#failures === 0 ? "warn" : "debug"](`relay of ${fullName}: ${plainError(error).message}`, error);
+        logger[this.#failures === 0 ? "warn" : "debug"](
+          `relay of ${fullName}: ${plainError(error).message} → ${adviceOn(error)}`,
+          error,
+        );
         this.#failures++;
         this.#failed?.add();
         await this.#wait(this.#limits.retryMs);
@@ -216,6 +248,7 @@ export class Relay {
         this.#failures = 0;
         this.#sent?.add(page.events.length);
       }
+      this.#problem = undefined;
       cursor = this.#published = page.cursor;
       mark = page.mark;
       if (page.events.length < this.#limits.batch) this.#caughtUpAt = performance.now();
@@ -253,7 +286,8 @@ export class Relay {
       event,
     }));
     const publish = (): Promise<void> => this.#outlet.publish(messages, this.seal);
-    await (this.#traced ? this.#traced(events, publish) : publish());
+    this.#sendingSince = performance.now();
+    await (this.#traced ? this.#traced(events, publish) : publish()).finally(() => (this.#sendingSince = undefined));
   }
 
   async #start(): Promise<Reached> {
@@ -292,4 +326,12 @@ export class Relay {
   async #wait(ms: number): Promise<void> {
     if (!this.#isStopping) await this.#pause.wait(ms);
   }
+}
+
+/** What an operator does about a failed attempt. */
+function adviceOn(error: unknown): string {
+  const { type = "", data } = error as { type?: string; data?: { advice?: unknown } };
+  if (typeof data?.advice === "string") return data.advice;
+  const known = Object.values(streamErrors).find(({ code }) => code === type);
+  return known?.definition.todo ?? "look at the carrier's server: it is tried again each second";
 }

@@ -1,6 +1,6 @@
 // Apache Kafka for tests: a cluster of one broker or three, each a controller as well, on free ports and in temporary
 // folders; and its own console programs, which know nothing of our client.
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -239,11 +239,30 @@ export class KafkaBroker {
   }
 
   /** As a crash: connections are reset, and new ones are refused. */
-  async halt(): Promise<void> {
+  halt(): Promise<void> {
+    return this.#end("SIGKILL");
+  }
+  /** As an operator does: its partitions have other leaders first. */
+  stop(): Promise<void> {
+    return this.#end("SIGTERM");
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#process;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const exit = once(child, "exit");
-    child.kill("SIGKILL");
+    child.kill(signal);
+    await exit;
+  }
+
+  /**
+   * It can write no more, as on a full disk: no file of this process may grow. Kafka ends by itself at its next write; resolves
+   * then. A start has room again.
+   */
+  async fillDisk(): Promise<void> {
+    const child = this.#process!;
+    const exit = once(child, "exit");
+    execFileSync("prlimit", ["--pid", `${child.pid}`, "--fsize=0:"]);
     await exit;
   }
 

@@ -1,15 +1,24 @@
 // The clients of Kafka of one broker of ours, made in the background, and anew whenever the brokers do not answer: their users
 // do without them meanwhile. The client is loaded only here, since most processes have no Kafka.
+import { subscribe } from "node:diagnostics_channel";
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import type { ServiceBroker } from "moleculer";
 import type * as KafkaModule from "@platformatic/kafka";
-import type { Admin, BaseOptions, Producer } from "@platformatic/kafka";
+import type { Admin, BaseOptions, Connection, Producer } from "@platformatic/kafka";
 import { closeWithBroker } from "../../../database/mixin.ts";
-import { dependsOn, Pause, plainError, type DependencyState } from "../../../kernel/index.ts";
+import {
+  certificateState,
+  dependsOn,
+  Pause,
+  type CertificateFile,
+  type DependencyState,
+  type Environment,
+} from "../../../kernel/index.ts";
 import { metersOf, reading } from "../../../metrics/index.ts";
 import { kafkaEnvironment } from "../../environment.ts";
 import { streamMetrics } from "../../metrics.ts";
+import { problemOf, type Problem } from "./problems.ts";
 
 const limits = {
   /** Milliseconds between two questions whether the brokers answer, while they do and while they do not. */
@@ -39,18 +48,20 @@ export type OptionsOfKafka = () => Pick<BaseOptions, "clientId" | "bootstrapBrok
 
 export class KafkaConnection {
   readonly #options: OptionsOfKafka;
-  readonly #onProblem: (problem: string) => void;
+  readonly #onProblem: (problem: Problem) => void;
+  /** Topics that cannot be read although the brokers answer. */
+  readonly #unread = new Map<string, Problem>();
   readonly #listeners = new Set<() => void>();
   readonly #pause = new Pause();
   readonly #done: Promise<void>;
   #made: KafkaClients | undefined;
   #attempts = 0;
-  #problem = "it has not been reached yet";
+  #problem: Problem = { message: "it has not been reached yet", advice: "give it some seconds" };
   #rttMs = 0;
   #closed = false;
 
   /** `onProblem` is told each new reason why the brokers cannot be used. */
-  constructor(options: OptionsOfKafka, onProblem: (problem: string) => void = () => {}) {
+  constructor(options: OptionsOfKafka, onProblem: (problem: Problem) => void = () => {}) {
     this.#options = options;
     this.#onProblem = onProblem;
     this.#done = this.#run();
@@ -69,13 +80,26 @@ export class KafkaConnection {
 
   /** How it stands now, for operators. */
   state(): DependencyState {
+    const { message: problem, advice } = this.#problem;
+    if (!this.#made)
+      return { status: "FAIL", message: `Kafka is away, and consumers read the logs: ${problem}`, advice };
     const rttMs = this.#rttMs;
-    if (this.#made) return { status: "ok", message: `connected, ${rttMs} ms there and back`, figures: { rttMs } };
+    const message = `connected, ${rttMs} ms there and back`;
+    const [unread] = this.#unread;
+    if (!unread) return { status: "ok", message, figures: { rttMs } };
+    const [topic, why] = unread;
     return {
-      status: "FAIL",
-      message: `Kafka is away, and consumers read the logs: ${this.#problem}`,
-      advice: "do the brokers of KAFKA_BROKERS run, can this machine reach them, and do they know its user?",
+      status: "warn",
+      message: `${message}; ${topic} cannot be read, and consumers read the log: ${why.message}`,
+      advice: why.advice,
+      figures: { rttMs },
     };
+  }
+
+  /** Says for operators whether a topic can be read: the error of an attempt, or undefined. */
+  reads(topic: string, error?: unknown): void {
+    if (error === undefined) this.#unread.delete(topic);
+    else this.#unread.set(topic, problemOf(error));
   }
 
   async close(): Promise<void> {
@@ -109,8 +133,8 @@ export class KafkaConnection {
   }
 
   #note(error: unknown): void {
-    const problem = causeOf(error);
-    if (problem !== this.#problem) this.#onProblem(problem);
+    const problem = problemOf(error);
+    if (problem.message !== this.#problem.message) this.#onProblem(problem);
     this.#problem = problem;
   }
 
@@ -129,7 +153,7 @@ export class KafkaConnection {
  * says nothing must not be the first each time. Rejects with the client's error.
  */
 export async function kafkaClients(given: ReturnType<OptionsOfKafka>, attempt = 0): Promise<KafkaClients> {
-  const kafka = await import("@platformatic/kafka");
+  const kafka = await clientModule();
   const { bootstrapBrokers, ...own } = given;
   const first = attempt % bootstrapBrokers.length;
   const options: BaseOptions = {
@@ -161,6 +185,10 @@ export async function closeClients({ admin, producer }: KafkaClients): Promise<v
   await Promise.all([admin.close(), producer.close(true)].map(closed => closed.catch(() => {})));
 }
 
+/** Whether an answer of the brokers in an error's chain has one of these names. */
+export const is = ({ findErrorBy }: Client, error: unknown, ...names: string[]): boolean =>
+  names.some(name => findErrorBy(error as Error, "apiId", name) !== null);
+
 /** Milliseconds until the brokers have answered. */
 async function ask(admin: Admin): Promise<number> {
   const began = performance.now();
@@ -168,11 +196,24 @@ async function ask(admin: Admin): Promise<number> {
   return Math.round(performance.now() - began);
 }
 
-/** The innermost message: those around it name requests of the protocol. */
-export function causeOf(error: unknown): string {
-  const { errors, cause } = error as { errors?: unknown[]; cause?: unknown };
-  const inner = errors?.at(-1) ?? cause;
-  return inner === undefined ? plainError(error).message : causeOf(inner);
+/** The reason of an error of the client, in words. */
+export const causeOf = (error: unknown): string => problemOf(error).message;
+
+let loaded: Promise<Client> | undefined;
+
+/**
+ * The client. Its connections emit `error` again when brokers refuse them after the TLS handshake, as they do with a certificate
+ * that has expired; nobody of the client listens by then, and the process would end.
+ */
+function clientModule(): Promise<Client> {
+  if (!loaded) {
+    subscribe("plt:kafka:instances", made => {
+      const { type, instance } = made as { type: string; instance: Connection };
+      if (type === "connection") instance.on("error", () => {});
+    });
+    loaded = import("@platformatic/kafka");
+  }
+  return loaded;
 }
 
 const connections = new WeakMap<ServiceBroker, KafkaConnection>();
@@ -182,19 +223,37 @@ export function kafkaOf(broker: ServiceBroker): KafkaConnection {
   const known = connections.get(broker);
   if (known) return known;
   const connection = new KafkaConnection(
-    () => kafkaOptions(broker),
-    problem => broker.logger.warn(`Kafka is away, and consumers read the logs: ${problem}`),
+    () => kafkaOptions(broker, broker.nodeID),
+    ({ message, advice }) => broker.logger.warn(`Kafka is away, and consumers read the logs: ${message} → ${advice}`),
   );
   connections.set(broker, connection);
   dependsOn(broker, { kind: "carrier", name: "Kafka", ask: async () => connection.state() });
+  for (const file of kafkaCertificates(broker))
+    dependsOn(broker, {
+      kind: "certificate",
+      name: file.variable,
+      ask: async () => certificateState(file, Date.now()),
+    });
   metersOf(broker)?.read("carrier", () => [reading(streamMetrics.carrierConnected, connection.clients ? 1 : 0)]);
   closeWithBroker(broker, () => connection.close());
   return connection;
 }
 
-export function kafkaOptions(broker: ServiceBroker): ReturnType<OptionsOfKafka> {
+type Settings = ServiceBroker | Environment;
+
+/** The certificates that the variables of Kafka name. */
+export function kafkaCertificates(settings: Settings): CertificateFile[] {
+  const { KAFKA_CA, KAFKA_CERT } = kafkaEnvironment.of(settings);
+  return [
+    ...(KAFKA_CA === undefined ? [] : [{ variable: "KAFKA_CA", path: KAFKA_CA, holds: "authorities" as const }]),
+    ...(KAFKA_CERT === undefined ? [] : [{ variable: "KAFKA_CERT", path: KAFKA_CERT, holds: "own" as const }]),
+  ];
+}
+
+/** `clientId`: the name that the brokers know this process by. */
+export function kafkaOptions(settings: Settings, clientId: string): ReturnType<OptionsOfKafka> {
   // By name, each: what is secret is not listed, and the rest of a list has none of it.
-  const environment = kafkaEnvironment.of(broker);
+  const environment = kafkaEnvironment.of(settings);
   const { KAFKA_BROKERS, KAFKA_TLS, KAFKA_CA, KAFKA_CERT, KAFKA_KEY } = environment;
   const { KAFKA_SASL: mechanism, KAFKA_USER: username, KAFKA_PASSWORD: password } = environment;
   const tls = {
@@ -203,7 +262,7 @@ export function kafkaOptions(broker: ServiceBroker): ReturnType<OptionsOfKafka> 
     ...(KAFKA_KEY !== undefined && { key: readFileSync(KAFKA_KEY) }),
   };
   return {
-    clientId: broker.nodeID,
+    clientId,
     bootstrapBrokers: [...KAFKA_BROKERS!],
     // A server's name is a name: addresses have none.
     ...(KAFKA_TLS && { tls, tlsServerName: !KAFKA_BROKERS!.some(broker => isIP(broker.split(":")[0]!) > 0) }),

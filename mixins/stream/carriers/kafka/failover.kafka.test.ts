@@ -1,6 +1,8 @@
-// Three brokers, with a copy of everything on each: one is frozen, one is killed, and the relay and its consumers go on.
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+// Three brokers, with a copy of everything on each: they freeze, are killed, are restarted and have full disks, and the relay and
+// its consumers go on.
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { Admin } from "@platformatic/kafka";
+import type { ServiceBroker } from "moleculer";
 import { Kafka } from "../../../testing/servers.ts";
 import { consuming, writer } from "../../consumer/writer.fixture.ts";
 import { KafkaHouse } from "../kafka.fixture.ts";
@@ -13,18 +15,23 @@ const note = isAsked ? "" : " (only with `npm run test:kafka`)";
 let kafka: Kafka;
 let house: KafkaHouse;
 beforeAll(async () => {
-  kafka = await Kafka.start({ brokers: 3 });
-  house = await KafkaHouse.open({ KAFKA_BROKERS: kafka.servers, KAFKA_REPLICATION: "3" });
+  if (isAsked) kafka = await Kafka.start({ brokers: 3 });
 });
-afterAll(async () => {
-  await house?.brokers.stop();
-  await kafka?.stop();
+beforeEach(async () => {
+  if (isAsked) house = await KafkaHouse.open({ KAFKA_BROKERS: kafka.servers, KAFKA_REPLICATION: "3" });
 });
+afterEach(() => house?.brokers.stop());
+afterAll(() => kafka?.stop());
+
+const node = (): Promise<ServiceBroker> =>
+  house.brokers.start(house.source.schema(), consuming("readers", writer({ limits: SOON })));
+/** A consumer that notices soon when nodes come and go. */
+const SOON = { leaseMs: 600, lookMs: 50, retryMinMs: 5, retryMaxMs: 20 };
 
 testIfAsked(
   `P4 one broker of three is frozen, then another is killed: each event is applied once, in order${note}`,
   async () => {
-    const broker = await house.brokers.start(house.source.schema(), consuming("readers", writer()));
+    const broker = await node();
     await house.onTail(broker);
     const admin = new Admin({ clientId: "test", bootstrapBrokers: kafka.servers.split(",") });
     const { topics, controllerId } = await admin.metadata({ topics: [house.topic] });
@@ -47,5 +54,51 @@ testIfAsked(
     await house.allApplied(broker);
     await house.published(broker);
     await house.onTail(broker);
+    await other!.start();
   },
+);
+
+testIfAsked(
+  `P4 each broker is restarted in turn, and nodes come and go meanwhile: each event is applied once, in order${note}`,
+  async () => {
+    const first = await node();
+    await house.onTail(first);
+    const load = setInterval(() => house.append(5), 20);
+    try {
+      for (const broker of kafka.brokers) {
+        const second = await node();
+        await broker.stop();
+        await broker.start();
+        await second.stop();
+      }
+    } finally {
+      clearInterval(load);
+    }
+    await house.allApplied(first);
+    await house.published(first);
+    await house.onTail(first);
+  },
+);
+
+testIfAsked(
+  `P4 the disks of two brokers are full: nothing is published, health says so, and later it is${note}`,
+  async () => {
+    const broker = await node();
+    await house.onTail(broker);
+    const [, second, third] = kafka.brokers;
+    const full = Promise.all([second!.fillDisk(), third!.fillDisk()]);
+    const load = setInterval(() => house.append(5), 20);
+    try {
+      await full;
+      await house.told(broker, "relay", "FAIL", /has not stored a page|takes no events/);
+    } finally {
+      clearInterval(load);
+    }
+    await house.allApplied(broker);
+    await Promise.all([second!.start(), third!.start()]);
+    await house.published(broker);
+    await house.onTail(broker);
+    await house.told(broker, "relay", "ok", /this node publishes/);
+  },
+  120_000,
 );

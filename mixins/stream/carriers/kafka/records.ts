@@ -28,16 +28,21 @@ export interface TopicRecord {
 
 type Attributes = CloudEvent["attributes"];
 
-/** Makes the records of an owner's messages, sealed with a secret where nodes have keys. */
-export function recordsOf(owner: EventOwner): (messages: readonly Sent[], seal: string | undefined) => TopicRecord[] {
+/**
+ * Makes the record of a message, sealed with a secret where nodes have keys. It lacks the data of an event with more than
+ * `dataBytes`, which no broker takes.
+ */
+export type ToRecord = (message: Sent, seal: string | undefined, dataBytes?: number) => TopicRecord;
+
+/** Makes the records of an owner's messages. */
+export function recordsOf(owner: EventOwner): ToRecord {
   const encode = cloudEvents(owner);
-  return (messages, seal) =>
-    messages.map(({ event, ...place }) => {
-      const whole = encode(event, attributesOf(place));
-      const sent = Buffer.byteLength(whole.data ?? "") > limits.dataBytes ? withoutData(whole) : whole;
-      const { attributes, data } = seal === undefined ? sent : withSeal(sent, seal);
-      return { key: attributes["partitionkey"]!, value: data, headers: kafkaHeaders({ attributes, data }) };
-    });
+  return ({ event, ...place }, seal, dataBytes = limits.dataBytes) => {
+    const whole = encode(event, attributesOf(place));
+    const sent = Buffer.byteLength(whole.data ?? "") > dataBytes ? withoutData(whole) : whole;
+    const { attributes, data } = seal === undefined ? sent : withSeal(sent, seal);
+    return { key: attributes["partitionkey"]!, value: data, headers: kafkaHeaders({ attributes, data }) };
+  };
 }
 
 /** The message of a record; undefined for one that is none of a relay's. */

@@ -29,19 +29,28 @@ export class KafkaTail implements Tail {
   state: Tail["state"] = "opening";
   readonly #topic: string;
   readonly #onChange: () => void;
+  readonly #report: (error?: unknown) => void;
   readonly #pages = new Pages();
   readonly #messages: Received[] = [];
   readonly #consumer: Consumer;
   #rooms: (() => void)[] = [];
   #holding: NodeJS.Timeout | undefined;
 
-  constructor({ kafka, options }: KafkaClients, topic: string, onChange: () => void) {
+  /** `report` is told why the topic cannot be read, and without an error that it can. */
+  constructor(
+    { kafka, options }: KafkaClients,
+    topic: string,
+    onChange: () => void,
+    report: (error?: unknown) => void = () => {},
+  ) {
     this.#topic = topic;
     this.#onChange = onChange;
+    this.#report = report;
     // The client's consumers all name a group; ours never joins it.
     this.#consumer = new kafka.Consumer({ ...options, groupId: options.clientId, isolationLevel: 0 });
     this.#run()
-      .catch(() => {}) // whatever the error is, the reader goes on with the log and opens another tail
+      // Whatever the error is, the reader goes on with the log and opens another tail.
+      .catch((error: unknown) => this.state !== "ended" && this.#report(error))
       .finally(() => this.close());
   }
 
@@ -98,6 +107,7 @@ export class KafkaTail implements Tail {
         maxBytes: limits.bytes,
         maxWaitTime: limits.waitMs,
       });
+      this.#report();
       this.#take(response, offsets);
       if (this.size >= limits.kept) await new Promise<void>(resolve => this.#rooms.push(resolve));
     }

@@ -5,7 +5,7 @@ import { kafkaEnvironment } from "../../environment.ts";
 import { partitionOf } from "../../consumer/partitions.ts";
 import { streamErrors } from "../../errors.ts";
 import type { LogEvent } from "../../log/source.ts";
-import type { KafkaClients } from "./connection.ts";
+import { is, type KafkaClients } from "./connection.ts";
 
 /** Name of the topic of a service's events: `<namespace>.<service>`. */
 export const topicOf = (namespace: string, service: string): string =>
@@ -100,10 +100,6 @@ export class Topic {
 }
 
 const DENIED = ["TOPIC_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED"];
-
-/** Whether an answer of the brokers in an error's chain has one of these names. */
-const is = ({ findErrorBy }: KafkaClients["kafka"], error: unknown, ...names: string[]): boolean =>
-  names.some(name => findErrorBy(error as Error, "apiId", name) !== null);
 
 /** The client has an error of its own for a topic that is not there. */
 const isUnknown = ({ findErrorBy }: KafkaClients["kafka"], error: unknown): boolean =>

@@ -3,7 +3,8 @@ import type { ServiceBroker } from "moleculer";
 import { kafkaEnvironment, streamEnvironment } from "../../environment.ts";
 import { streamUses } from "../jetstream/streams.ts";
 import { ingressesIn } from "../../ingress/announced.ts";
-import { causeOf, closeClients, kafkaClients, kafkaOptions } from "./connection.ts";
+import { closeClients, kafkaClients, kafkaOptions } from "./connection.ts";
+import { problemOf } from "./problems.ts";
 import { Topic } from "./topic.ts";
 
 /** Names of topics, without the namespace: of events where Kafka carries them, and of public events where there is a Kafka. */
@@ -25,8 +26,9 @@ function topicsOf(broker: ServiceBroker): string[] {
 export async function makeTopics(broker: ServiceBroker, onDone: (topic: string) => void): Promise<void> {
   const names = topicsOf(broker);
   if (names.length === 0) return;
-  const clients = await kafkaClients(kafkaOptions(broker)).catch((error: unknown) => {
-    throw new Error(causeOf(error), { cause: error });
+  const clients = await kafkaClients(kafkaOptions(broker, broker.nodeID)).catch((error: unknown) => {
+    const { message, advice } = problemOf(error);
+    throw new Error(`${message} → ${advice}`, { cause: error });
   });
   try {
     for (const name of names) {
