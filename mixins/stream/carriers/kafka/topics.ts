@@ -7,15 +7,18 @@ import { closeClients, kafkaClients, kafkaOptions } from "./connection.ts";
 import { problemOf } from "./problems.ts";
 import { Topic } from "./topic.ts";
 
-/** Names of topics, without the namespace: of events where Kafka carries them, and of public events where there is a Kafka. */
-function topicsOf(broker: ServiceBroker): string[] {
+/** The topics: of events where Kafka carries them, of public events, and those from outside, whose messages ingresses take. */
+function topicsOf(broker: ServiceBroker): Topic[] {
   if (kafkaEnvironment.of(broker).KAFKA_BROKERS === undefined) return [];
   const isCarrier = streamEnvironment.of(broker).CARRIER === "kafka";
   const owned = isCarrier ? streamUses(broker).flatMap(({ owns }) => owns) : [];
-  const outbounds = broker.services.flatMap(({ metadata }) =>
-    Object.values((metadata["publicEvents"] ?? {}) as Record<string, { readonly topic?: string }>),
+  const listed = broker.services.map(({ metadata }) => metadata);
+  const outbounds = listed.flatMap(({ publicEvents = {} }) =>
+    Object.values(publicEvents as Record<string, { readonly topic?: string }>),
   );
-  return [...new Set([...owned, ...outbounds.flatMap(({ topic }) => topic ?? [])])];
+  const own = [...new Set([...owned, ...outbounds.flatMap(({ topic }) => topic ?? [])])];
+  const foreign = listed.flatMap(({ ingresses }) => ingressesIn(ingresses).flatMap(([, { kafka }]) => kafka ?? []));
+  return [...own.map(name => new Topic(broker, name)), ...foreign.map(name => new Topic(broker, name, true))];
 }
 
 /**
@@ -24,26 +27,18 @@ function topicsOf(broker: ServiceBroker): string[] {
  * with TOPIC_MISSING when the user may not make a topic.
  */
 export async function makeTopics(broker: ServiceBroker, onDone: (topic: string) => void): Promise<void> {
-  const names = topicsOf(broker);
-  if (names.length === 0) return;
+  const topics = topicsOf(broker);
+  if (topics.length === 0) return;
   const clients = await kafkaClients(kafkaOptions(broker, broker.nodeID)).catch((error: unknown) => {
     const { message, advice } = problemOf(error);
     throw new Error(`${message} → ${advice}`, { cause: error });
   });
   try {
-    for (const name of names) {
-      const topic = new Topic(broker, name);
+    for (const topic of topics) {
       await topic.ensure(clients);
       onDone(topic.name);
-    }
-    for (const name of broker.services.flatMap(({ metadata }) => topicsFrom(metadata["ingresses"]))) {
-      await new Topic(broker, name, true).ensure(clients);
-      onDone(name);
     }
   } finally {
     await closeClients(clients);
   }
 }
-
-/** Topics from outside, whose messages the ingresses of a service take. */
-const topicsFrom = (ingresses: unknown): string[] => ingressesIn(ingresses).flatMap(([, { kafka }]) => kafka ?? []);
