@@ -26,11 +26,15 @@ export interface Manifest {
 const COPIED = ["**/*.{mjs,json,sql,xml}", "cli/templates/**/*"];
 const NOT_COPIED = ["package.json", "package.source.json", "tsconfig.build.json"];
 
-/** Compiles the runtime into `folder`, which is made anew. Throws with the compiler's messages if it does not compile. */
-export function build(folder: string): void {
+/**
+ * Compiles the runtime into `folder`, which is made anew. Throws with the compiler's messages if it does not compile. Where its
+ * types have been checked before, it takes half the time without: what is written is the same.
+ */
+export function build(folder: string, { checksTypes = true } = {}): void {
   rmSync(folder, { recursive: true, force: true });
+  const options = checksTypes ? [] : ["--noCheck"];
   try {
-    execFileSync("tsc", ["-p", join(ROOT, "tsconfig.build.json"), "--outDir", folder], {
+    execFileSync("tsc", ["-p", join(ROOT, "tsconfig.build.json"), ...options, "--outDir", folder], {
       encoding: "utf8",
       stdio: "pipe",
     });

@@ -1,5 +1,6 @@
 // A start refuses wrong settings before it starts anything, and commands explain themselves.
 import { spawnSync } from "node:child_process";
+import { globSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -52,7 +53,7 @@ test("a folder whose service has another name stops a start that asks for it by 
   expect(stderr).toMatch(/^SERVICES="greeter": [^\n]*\n$/);
 });
 
-test("a start checks the variables that a service declares, and gives them to it", async () => {
+test("a start checks the variables that a service declares, gives them to it, and keeps what it has compiled", async () => {
   const root = join(commands.folder, "services");
   const kernel = JSON.stringify(new URL("../kernel/index.ts", import.meta.url).href);
   await mkdir(join(root, "greeter"), { recursive: true });
@@ -65,7 +66,12 @@ test("a start checks the variables that a service declares, and gives them to it
   await writeFile(
     join(root, "greeter", "greeter.service.ts"),
     `import { greeterEnvironment } from "./environment.ts";
-     export default { name: "greeter", started() { this.logger.info(greeterEnvironment.of(this.broker).GREETING, "guests"); } };`,
+     export default {
+       name: "greeter",
+       started() {
+         this.logger.info(greeterEnvironment.of(this.broker).GREETING, "guests", process.env.NODE_COMPILE_CACHE);
+       },
+     };`,
   );
   for (const [variable, value] of [
     ["GREETING", "moin"],
@@ -76,7 +82,15 @@ test("a start checks the variables that a service declares, and gives them to it
       stdout: "",
       stderr: expect.stringMatching(new RegExp(`^${variable}="${value}": expected [^\\n]*\\n$`)),
     });
-  const { stop } = await commands.start("hola guests", { SERVICEDIR: root, GREETING: "hola" });
+  const { written, stop } = await commands.start("hola guests", {
+    SERVICEDIR: root,
+    GREETING: "hola",
+    TMPDIR: commands.folder,
+  });
+  // What it has compiled is kept for the next start, whatever becomes of it, and its threads are told where.
+  const cache = join(commands.folder, "node-compile-cache");
+  expect(written).toContain(cache);
+  expect(globSync("**/*", { cwd: cache }).length).toBeGreaterThan(100);
   expect(await stop()).toBe(0);
 });
 

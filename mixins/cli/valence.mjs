@@ -2,6 +2,8 @@
 // The command `valence`. JavaScript, not TypeScript: on a Node that cannot strip types this file still reports what is
 // wrong.
 import module from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 /** Before 24.18.1 Node drops header fields past a server's limit without an error, an Idempotency-Key among them. */
 const NODE_MIN = "24.18.1";
@@ -14,7 +16,9 @@ if (process.versions.node.localeCompare(NODE_MIN, "en", { numeric: true }) < 0) 
   process.exit(1);
 }
 
-// The next start reads the code that this one has compiled: that saves a quarter of a second.
+// The next start reads the code that this one has compiled: that saves a third of its CPU. enableCompileCache alone is for the
+// main thread; other threads and processes find the cache by the variable.
+process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "node-compile-cache");
 module.enableCompileCache();
 
 const { main } = await import("./main.ts");

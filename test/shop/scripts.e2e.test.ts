@@ -56,6 +56,14 @@ test("a command whose reader goes away goes on to its end", async () => {
   expect((await once(migrate, "exit"))[0]).toBe(0);
 });
 
+test("a database that cannot be reached ends migrate with one line", () => {
+  expect(commands.run("migrate", { DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" })).toEqual({
+    status: 1,
+    stdout: "",
+    stderr: expect.stringMatching(/^the database of accounts cannot be reached, [^\n]+\n$/),
+  });
+});
+
 test("variables of other tools stop no start", async () => {
   const { stop } = await commands.start("started successfully", {
     SERVICES: "ops",
