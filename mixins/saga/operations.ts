@@ -15,7 +15,7 @@ import {
 } from "../actor/siblings.ts";
 import type { SagaRow } from "../event-store/index.ts";
 import type { Held } from "../stream/siblings.ts";
-import { detailOf, type SagaDetail } from "./detail.ts";
+import { detailOf, isOpen, type SagaDetail } from "./detail.ts";
 import type { Driving, SagaDriver, SagaRef } from "./driver.ts";
 import { countSagas, findSagas, type SagaCount, type SagaSummary } from "./find.ts";
 import { BULK_LIMITS, editStuck, type BulkAnswer } from "./in-bulk.ts";
@@ -97,6 +97,7 @@ export const operations = {
         state,
         timeline,
         driver: await driverOf(this, ctx, ref, state),
+        owner: await this.sagas.ownerOf(ref),
         actorOf: action => actorIn(this, action),
         limits: this.sagas.limits,
       });
@@ -109,6 +110,15 @@ export const operations = {
     handler(this: SagaService, ctx: Ctx<{ id: string }>): { driving?: Driving } {
       const driving = this.sagas.driving(ctx.params.id);
       return driving ? { driving } : {};
+    },
+  },
+  /** Asked by another node of the service, of sagas whose partition this one has, or that only its release can drive. */
+  driveSagas: {
+    visibility: "public",
+    permission: false,
+    params: paramsOf({ ids: Type.Array(id, { maxItems: 1_000 }) }),
+    async handler(this: SagaService, ctx: Ctx<{ ids: string[] }>): Promise<{ ids: string[] }> {
+      return { ids: await this.sagas.take(ctx.params.ids) };
     },
   },
   shards: storeSizes,
@@ -250,9 +260,9 @@ async function driverOf(
   { sagas, broker, fullName }: SagaService,
   ctx: Ctx<object>,
   { key }: SagaRef,
-  { phase, stuck }: SagaState,
+  state: SagaState,
 ): Promise<{ node: string; driving: Driving } | undefined> {
-  if (stuck !== undefined || (phase !== "running" && phase !== "compensating")) return undefined;
+  if (!isOpen(state)) return undefined;
   const own = sagas.driving(key);
   if (own) return { node: broker.nodeID, driving: own };
   const nodes = listedServices(broker, { onlyAvailable: true })

@@ -52,8 +52,6 @@ export class Shares {
   readonly #options: SharesOptions;
   readonly #leases: Leases;
   readonly #works = new Map<string, Shared>();
-  /** All leases as the last turn has left them. */
-  #seenLast: ReadonlyMap<string, SeenLease> = new Map();
   readonly #pause = new Pause();
   #running: Promise<void> | undefined;
   /** The turn at hand. */
@@ -117,17 +115,10 @@ export class Shares {
   /** Ids of the nodes that hold the partitions of a work, by partition; undefined where one is free. */
   async owners(work: string): Promise<(string | undefined)[]> {
     const seen = await this.#seen();
-    return Array.from({ length: this.count }, (_, partition) => this.#ownerIn(seen, work, partition));
-  }
-
-  /** The node that held a partition of a work when this node last looked. */
-  ownerSeen(work: string, partition: number): string | undefined {
-    return this.#ownerIn(this.#seenLast, work, partition);
-  }
-
-  #ownerIn(seen: ReadonlyMap<string, SeenLease>, work: string, partition: number): string | undefined {
-    const { holder, isHeld } = seen.get(this.#leaseName(work, partition)) ?? {};
-    return isHeld ? nodeOf(holder!) : undefined;
+    return this.#namesOf(work).map(name => {
+      const { holder, isHeld } = seen.get(name) ?? {};
+      return isHeld ? nodeOf(holder!) : undefined;
+    });
   }
 
   #lookSoon(): void {
@@ -183,7 +174,6 @@ export class Shares {
     const wanted = plans.flatMap(({ shared: { work }, plan }) => plan.take.map(p => this.#leaseName(work, p)));
     await this.#leases.take(wanted, seen, this.#limits().leaseMs);
     const after = wanted.length === 0 ? seen : await this.#seen();
-    this.#seenLast = after;
     for (const { shared, plan } of plans) this.#change(shared, this.#heldIn(after, shared), plan.release);
     for (const shared of closed) {
       const held = this.#heldIn(after, shared);
