@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/gl
 import type { DatabaseLocation } from "../database/index.ts";
 import { outcomeOf } from "../kernel/index.ts";
 import type { Append, EventStore, NewEvent, StoredEvent, Verdict } from "./event-store.ts";
+import { bucketOf } from "./buckets.ts";
 import { PlaceChecks } from "./marks.ts";
 import { openEventStore } from "./open.ts";
 import { until } from "../testing/index.ts";
@@ -490,6 +491,27 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         expect(nextInMs).toBeGreaterThan(50_000);
         expect(nextInMs).toBeLessThanOrEqual(60_000);
         await append(stream, 1, { timers: [{ cancel: `${stream}/later` }] });
+      });
+
+      test("of a part of the streams only its timers are due, and only they are waited for", async () => {
+        const streams = Array.from({ length: 12 }, newStream);
+        const partOf = (stream: string): number => bucketOf(stream) % 4;
+        for (const stream of streams) await append(stream, 0, { timers: [set(`${stream}/now`, 0)] });
+        const [first] = streams as [string];
+        await append(first, 1, { timers: [set(`${first}/later`, 60_000)] });
+        const of = async (...partitions: number[]) => store.dueTimers(100, { count: 4, partitions });
+        const mine = [partOf(first), (partOf(first) + 1) % 4];
+        const { due: timers, nextInMs } = await of(...mine);
+        const expected = streams.filter(stream => mine.includes(partOf(stream)));
+        expect(timers.map(({ stream }) => stream).toSorted()).toEqual(expected.toSorted());
+        expect(nextInMs).toBeGreaterThan(50_000);
+        const others = [0, 1, 2, 3].filter(partition => partition !== partOf(first));
+        expect((await of(...others)).nextInMs).toBeUndefined();
+        expect(await of()).toEqual({ due: [], nextInMs: undefined });
+        // One at a time none is passed over.
+        const [oldest] = (await store.dueTimers(1, { count: 4, partitions: mine })).due;
+        expect(oldest).toEqual(timers[0]);
+        await append(first, 2, { timers: [{ cancel: `${first}/later` }] });
       });
 
       test("more due timers than wanted leave none to wait for", async () => {

@@ -14,9 +14,8 @@
 // A saga is driven by the node that has its partition (share.ts). A node that loses it finishes the step at hand and journals
 // its outcome; the next one begins where the journal has come to. Two drivers of one saga do no harm: the ids are the same,
 // and the journal takes an entry only from a writer that has seen all others.
-import { setTimeout as pause } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
-import { backoffMs, isRefusal, Refusal, rfc3339, systemClock, type Clock } from "../kernel/index.ts";
+import { backoffMs, isRefusal, Refusal, rfc3339, settledWithin, systemClock, type Clock } from "../kernel/index.ts";
 import { behalfOf, typedCall, type Behalf, type Call, type EventMetadata, type Recorded } from "../contract/index.ts";
 import { ATTRIBUTES, SPANS, tracing } from "../tracing/index.ts";
 import { ActorHost, archiveFinished, type Archived, type ArchiveOptions } from "../actor/siblings.ts";
@@ -605,14 +604,6 @@ function namedIn({ event, calls }: SagaState, ids: ReadonlySet<string>): string[
   };
   look([event?.stream, event?.data, calls]);
   return [...ids].filter(id => named.has(id) || id.includes(event!.stream));
-}
-/** Resolves when all of them have, which never reject, or when the time is up. */
-async function settledWithin(turns: readonly Promise<void>[], withinMs: number): Promise<void> {
-  if (turns.length === 0) return;
-  const late = new AbortController();
-  const timeUp = pause(withinMs, undefined, { signal: late.signal }).catch(() => {});
-  await Promise.race([Promise.all(turns), timeUp]);
-  late.abort();
 }
 /** Reasons for leaving a saga to another release that are logged. */
 const REASONS_MAX = 100;

@@ -4,7 +4,7 @@ import type { Service, ServiceBroker } from "moleculer";
 import { streamEnvironment } from "../environment.ts";
 import { STREAM_LIMITS } from "../limits.ts";
 import { streamTables } from "../tables.ts";
-import { Shares, type OnChange } from "./shares.ts";
+import { Shares } from "./shares.ts";
 
 const registries = new WeakMap<Service, Promise<Shares>>();
 
@@ -58,23 +58,27 @@ export interface SharedWork {
 }
 
 /**
- * Takes part in a work; `onChange` is told the partitions that are this node's, and resolves when it works on no other one. A
- * broker without a transporter is the only node: it has all of them without asking the database. A release that did the work
+ * Takes part in a work; `onChange` is told the partitions that are this node's, and of how many, and resolves when it works on
+ * no other one. A broker without a transporter is the only node: it has all of them without asking the database. A release that did the work
  * on one node, as a singleton of this name (singleton.ts), takes turns with it.
  */
-export async function shareWork(service: Service, work: string, onChange: OnChange): Promise<SharedWork> {
+export async function shareWork(
+  service: Service,
+  work: string,
+  onChange: (partitions: ReadonlySet<number>, count: number) => Promise<void>,
+): Promise<SharedWork> {
   const count = Number(streamEnvironment.of(service.broker).PARTITIONS);
   if (!service.broker.transit) {
     const all = Array.from({ length: count }, (_, partition) => partition);
-    await onChange(new Set(all));
+    await onChange(new Set(all), count);
     return {
       count,
       owners: async () => all.map(() => service.broker.nodeID),
-      end: () => onChange(new Set()),
+      end: () => onChange(new Set(), count),
     };
   }
   const shares = await sharesOf(service);
   const name = `work/${work}`;
-  shares.add(name, STREAM_LIMITS, onChange, `singleton/${work}`);
+  shares.add(name, STREAM_LIMITS, partitions => onChange(partitions, count), `singleton/${work}`);
   return { count, owners: () => shares.owners(name), end: () => shares.remove(name) };
 }

@@ -191,12 +191,12 @@ export class Reads implements Omit<Required<Dialect>, "system" | "lanes" | "comm
     return row.n as number;
   }
 
-  async dueTimers(limit: number): ReturnType<Dialect["dueTimers"]> {
+  async dueTimers(...[limit, part]: Parameters<Dialect["dueTimers"]>): ReturnType<Dialect["dueTimers"]> {
     const rows = await this.#rows(
       `select t.id, s.name as stream, t.command, t.params, t.due_at, t.attempts, t.cause, t.next_at - c.now as in_ms
        from (select store_clock() as now) c, timers t join ${OWN_STREAM} on s.id = t.stream
-       order by t.next_at, t.id limit $1`,
-      [limit + 1],
+       ${part ? "where s.bucket % $2::int = any($3::smallint[])" : ""} order by t.next_at, t.id limit $1`,
+      [limit + 1, ...(part ? [part.count, smallintArray(part.partitions)] : [])],
     );
     const due = rows.slice(0, limit).filter(row => row.in_ms <= 0);
     const next = rows[due.length];

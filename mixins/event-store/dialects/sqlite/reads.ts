@@ -1,11 +1,13 @@
 // Every read of the store, as prepared statements in the writer thread. Each is bounded by its limit: the callers ask
 // in chunks, so that a long stream does not keep commits waiting.
+import { bucketOf } from "../../buckets.ts";
 import type { Connection } from "./connection.ts";
 import type { LoadedRows, Row } from "./wire.ts";
 
 const EVENT = "position, version, type, schema_version, data, metadata, recorded_at";
 
 export function reader(connection: Connection) {
+  connection.database.function("bucket_of", { deterministic: true }, name => bucketOf(name as string));
   const rows = (sql: string) => {
     const statement = connection.prepare(sql);
     return (...args: (string | number | null)[]) => statement.all(...args) as unknown as Row[];
@@ -73,6 +75,11 @@ export function reader(connection: Connection) {
     timers: rows(
       `select t.id, s.name, command, params, due_at, attempts, next_at, cause
        from timers t join streams s on s.id = t.stream order by next_at, t.id limit ?`,
+    ),
+    timersOfPart: rows(
+      `select t.id, s.name, command, params, due_at, attempts, next_at, cause
+       from timers t join streams s on s.id = t.stream
+       where bucket_of(s.name) % ?2 in (select value from json_each(?3)) order by next_at, t.id limit ?1`,
     ),
     listedTimers: rows(
       `select t.id, s.name, command, params, due_at, attempts, next_at, cause
