@@ -18,7 +18,7 @@ const limits = {
   /** Milliseconds after the end of a timer that others waited for until the next look: several ends, one look. */
   gatherMs: 5,
   /** Milliseconds that partitions which another node is to have wait for their timers that are under way. */
-  handOverMs: 1_000,
+  handOverMs: 500,
   /** Milliseconds between two warnings about timers that fail: an outage fails all of them. */
   tellMs: 10_000,
 };

@@ -249,7 +249,7 @@ export class SagaDriver {
   driving(key: string): Driving | undefined {
     const resting = this.#resting.get(key);
     const waiting = this.#running.get(key)?.waiting ?? resting?.waiting ?? this.#queued.get(key);
-    if (!waiting) return undefined;
+    if (!waiting || !this.has(key)) return undefined;
     const { vain: failedTries, lastError } = waiting;
     return {
       doing: resting ? "pausing" : this.#running.has(key) ? "calling" : "queued",

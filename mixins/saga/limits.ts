@@ -24,7 +24,7 @@ export const SAGA_LIMITS = {
   /** The same when a node of the service was lost a moment ago: it may have driven sagas of partitions that others have. */
   lostAfterMs: seconds(2),
   /** Milliseconds that a partition which another node is to have waits for the calls at hand of its sagas. */
-  handOverMs: seconds(1),
+  handOverMs: 500,
   /** Sagas that another node is asked to drive in one call, and the milliseconds in which it has to answer. */
   offered: 100,
   offerMs: seconds(2),
