@@ -702,6 +702,22 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         expect(await ids({ olderThanMs: 60_000 })).toEqual([]);
       });
 
+      test("open ones of all states are listed in one order, page by page", async () => {
+        const before = (await ids()).at(-1);
+        const states = ["stuck", "running", "completed", "running", "stuck"] as const;
+        for (const [i, state] of states.entries()) await append(newStream(), 0, saga(`saga-${i}-open`, state));
+        const open = ["saga-0-open", "saga-1-open", "saga-3-open", "saga-4-open"];
+        const pages: string[] = [];
+        for (let after = before; ;) {
+          const page = await ids({ limit: 3, ...(after !== undefined && { after }) });
+          pages.push(...page);
+          if (page.length < 3) break;
+          after = page.at(-1);
+        }
+        expect(pages.filter(id => id.endsWith("-open"))).toEqual(open);
+        expect(await ids({ after: "no-such-saga" })).toEqual([]);
+      });
+
       test("P5 a saga's row that first comes with a later append is there, beside those that change", async () => {
         const [a, b, c] = [newStream(), newStream(), newStream()];
         await Promise.all([append(a, 0), append(b, 0, saga("saga-y", "running"))]);

@@ -93,10 +93,11 @@ export function reader(connection: Connection) {
     },
     /** Ids and positions have hardly a gap, and cost nothing to look up. */
     size: () => ({ streams: highestStream()![0] as number, events: newestPosition()![0] as number }),
+    /** Of one state, so that a page is a range of the index: with several, each page would sort all of them. */
     sagas: rows(
       `select id, state, reason, started_at, updated_at from sagas
-       where state in (select value from json_each(?1)) and (updated_at <= ?2 - ?3 or updated_at > ?2)
-         and (?4 is null or (started_at, id) > (select started_at, id from sagas where id = ?4))
+       where state = ?1 and (updated_at <= ?2 - ?3 or updated_at > ?2)
+         and (started_at, id) > (case ?4 when '' then -1 else (select started_at from sagas where id = ?4) end, ?4)
        order by started_at, id limit ?5`,
     ),
     quarantined: rows(

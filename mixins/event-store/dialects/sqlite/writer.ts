@@ -90,7 +90,8 @@ function serve(connection: Connection): void {
         return { ...read.size(), bytes: connection.bytes() };
       case "sagas": {
         const [states, olderThanMs, after, limit] = request.args;
-        return read.sagas(JSON.stringify(states), batch.clock(), olderThanMs, after, limit);
+        const ofState = (state: string) => read.sagas(state, batch.clock(), olderThanMs, after ?? "", limit);
+        return states.length === 1 ? ofState(states[0]!) : states.flatMap(ofState).sort(byStart).slice(0, limit);
       }
       case "quarantined":
         return read.quarantined(...request.args);
@@ -108,6 +109,9 @@ function serve(connection: Connection): void {
   });
   reply({ opened: true });
 }
+
+/** Rows of sagas, by start and id. */
+const byStart = ([a, , , aAt]: Row, [b, , , bAt]: Row): number => Number(aAt) - Number(bAt) || (a! < b! ? -1 : 1);
 
 function wireError(error: unknown): WireError {
   const { type, message } = plainError(error);
