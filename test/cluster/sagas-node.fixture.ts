@@ -6,7 +6,7 @@ import { startFulfilment } from "../../mixins/saga/fulfilment-services.fixture.t
 
 const env = process.env as Record<string, string>;
 const world = async (action: string): Promise<void> => {
-  while (action === "send" && existsSync(env["HOLD"]!)) await sleep(20);
+  if (action === "send") while (existsSync(env["HOLD"]!)) await sleep(20);
 };
 await startFulfilment(
   { folder: env["EFFECTS"]!, env },

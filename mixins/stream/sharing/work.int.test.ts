@@ -96,9 +96,9 @@ test("a release that did the work on one node takes turns with them, and so do n
 });
 
 test("a process without a transporter has all of a work", async () => {
-  const { own, count, owners, end } = await sharing(await node(null));
-  expect([own.partitions.size, count]).toEqual([16, 16]);
-  expect(await owners()).toEqual(Array.from({ length: 16 }, () => "node-0"));
-  await end();
-  expect(own.partitions.size).toBe(0);
+  const alone = await sharing(await node(null));
+  expect([alone.own.partitions.size, alone.count]).toEqual([16, 16]);
+  expect(await alone.owners()).toEqual(Array.from({ length: 16 }, () => "node-0"));
+  await alone.end();
+  expect(alone.own.partitions.size).toBe(0);
 });
