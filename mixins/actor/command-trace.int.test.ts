@@ -120,11 +120,11 @@ test("a timer fires in the trace of the command that set it", async () => {
   await earn(host, "setter", "a", "later");
   const timers = new TimerRunner(
     store,
-    { holds: async () => true, release: async () => {} },
     (id, command, params, commandId) => host.execute(id, command, params, { commandId }),
     { ...ACTOR_LIMITS, timerPollMs: 10 },
     () => {},
   );
+  await timers.serve(new Set([0]), 1);
   await until("it has fired", async () => (await host.get("a")).version === 1);
   await timers.stop();
   const [setter] = await under("setter", "setter");

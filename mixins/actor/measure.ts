@@ -6,6 +6,7 @@ import { storeMetrics, type EventStore, type NewEvent } from "../event-store/ind
 import { metersOf, reading, type Distribution, type Meters, type Reading, type Series } from "../metrics/index.ts";
 import type { ActorHost } from "./host.ts";
 import { actorMetrics } from "./metrics.ts";
+import type { TimerRunner } from "./timers.ts";
 
 const limits = {
   /** Rows that are counted: an alarm goes off long before. */
@@ -58,11 +59,19 @@ export function actorMetersOf(broker: ServiceBroker, service: string, contract: 
   return meters && new ActorMeters(meters, service, contract);
 }
 
-/** Reads the host and its store at each scrape, until the function that it returns is called. */
-export function measureActors(broker: ServiceBroker, service: string, host: ActorHost): () => void {
+/** Reads the host, its timers and its store at each scrape, until the function that it returns is called. */
+export function measureActors(
+  broker: ServiceBroker,
+  service: string,
+  host: ActorHost,
+  timers: TimerRunner,
+): () => void {
   const meters = metersOf(broker);
   if (!meters) return () => {};
-  const endHost = meters.read("actors", () => readingsOf(service, host));
+  const endHost = meters.read("actors", () => [
+    ...readingsOf(service, host),
+    reading(actorMetrics.timerPartitions, timers.partitions, { service }),
+  ]);
   const endStore = meters.read("store", () => rowsOf(service, host.store), { keptMs: limits.keptMs });
   return () => {
     endHost();

@@ -74,6 +74,12 @@ export const actorMetrics = defineMetrics("Actors", {
     labels,
     buckets: SECONDS_BUCKETS,
   },
+  timerPartitions: {
+    type: "gauge",
+    name: "valence_timer_partitions",
+    help: "Partitions of a service's actors whose timers this process fires",
+    labels,
+  },
   quarantined: {
     type: "counter",
     name: "valence_actor_quarantined_total",

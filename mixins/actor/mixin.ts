@@ -34,10 +34,11 @@ import {
   publishLog,
   Publishing,
   releasedByAll,
-  singletonOf,
+  shareWork,
   startNotifier,
   Subscribers,
   type Publisher,
+  type SharedWork,
 } from "../stream/siblings.ts";
 import { ARCHIVE_PARAMS, archiveFinished, type StreamVersion } from "./archive.ts";
 import type { Actor } from "./define-actor.ts";
@@ -62,6 +63,7 @@ export type HostingService = Service & {
   actors: ActorHost;
   places: PlaceChecks;
   timers?: TimerRunner;
+  timerShare?: SharedWork;
   stopRelay?: () => void;
   publisher?: Publisher | undefined;
   subscribers: Subscribers;
@@ -291,7 +293,6 @@ export function Actors<K extends AnyContract>(
       this.broker.localBus.on("$services.changed", this.handOver);
       this.timers = new TimerRunner(
         store,
-        await singletonOf(this, "timers"),
         (id, command, params, commandId) =>
           this.broker.call(`${this.fullName}.${command}`, { id, ...params }, {
             headers: { [COMMAND_ID]: commandId },
@@ -300,7 +301,9 @@ export function Actors<K extends AnyContract>(
         { ...ACTOR_LIMITS, ...options.limits },
         error => this.logger.warn(`timers of ${this.fullName}: ${error.message}`),
       );
-      this.stopMeasuring = measureActors(this.broker, this.fullName, this.actors);
+      const { timers } = this;
+      this.timerShare = await shareWork(this, "timers", (...partitions) => timers.serve(...partitions));
+      this.stopMeasuring = measureActors(this.broker, this.fullName, this.actors, timers);
       this.stopRelay = startNotifier({
         broker: this.broker,
         service: this.fullName,
@@ -318,6 +321,7 @@ export function Actors<K extends AnyContract>(
       // Undefined in a service that did not start.
       if (this.handOver) this.broker.localBus.off("$services.changed", this.handOver);
       this.subscribers?.stop();
+      await this.timerShare?.end();
       await this.timers?.stop();
       this.stopRelay?.();
       await this.publisher?.stop();

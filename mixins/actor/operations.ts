@@ -7,7 +7,7 @@ import { ActorId, callErrors, paramsOf, type Meta } from "../contract/index.ts";
 import { type EventStore, type ListedTimer, type StoreSize } from "../event-store/index.ts";
 import { eventStoreOf } from "../event-store/siblings.ts";
 import type { LogEvent } from "../stream/index.ts";
-import type { RelayStatus } from "../stream/siblings.ts";
+import { partitionOf, type RelayStatus } from "../stream/siblings.ts";
 import { actorErrors } from "./errors.ts";
 import { fittingOf } from "./log-page.ts";
 import { toLogEvent } from "./log.ts";
@@ -29,6 +29,8 @@ export interface TimerSummary extends Omit<ListedTimer, "stream" | "params" | "c
   readonly lateMs: number;
   /** The span of the command that set it, as a `traceparent`. */
   readonly cause?: string;
+  /** The node that is to fire it; absent while none is known. */
+  readonly node?: string;
 }
 
 /** The search for a trace in the newest events of a log. */
@@ -67,7 +69,13 @@ export const operations = {
       const { limit = PAGE, after } = ctx.params;
       const { now, timers } = await this.actors.store.timers(limit, after === undefined ? undefined : placeIn(after));
       const prefix = this.actors.streamOf("").length;
-      return { timers: timers.map(timer => summaryOf(timer, prefix, now)) };
+      const { count = 1, owners = [] } = { count: this.timerShare?.count, owners: await this.timerShare?.owners() };
+      return {
+        timers: timers.map(timer => {
+          const node = owners[partitionOf(timer.stream, count)];
+          return { ...summaryOf(timer, prefix, now), ...(node !== undefined && { node }) };
+        }),
+      };
     },
   },
   /** How far the log is published; without `relay` where the carrier reads the log itself. */

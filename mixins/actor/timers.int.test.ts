@@ -7,7 +7,7 @@ import { until } from "../testing/index.ts";
 import { newDatabases, type Databases } from "../testing/servers.ts";
 import { locationOf } from "../database/index.ts";
 import { readEnvironment, Unavailable } from "../kernel/index.ts";
-import type { Singleton } from "../stream/siblings.ts";
+import { partitionOf } from "../stream/siblings.ts";
 import { Purse } from "./account.fixture.ts";
 import { ActorHost } from "./host.ts";
 import type { Actor } from "./index.ts";
@@ -20,18 +20,20 @@ let host: ActorHost;
 const runners: TimerRunner[] = [];
 const logger = { error: () => {} };
 
-type Send = ConstructorParameters<typeof TimerRunner>[2];
+type Send = ConstructorParameters<typeof TimerRunner>[1];
 const toHost: Send = (id, command, params, commandId) => host.execute(id, command, params, { commandId });
 
-/** A node that fires timers; alone unless it is told when to. */
+/** A node that fires the timers of these partitions of two, or all. */
 function fire(
   send: Send = toHost,
   limits: Partial<typeof ACTOR_LIMITS> = {},
-  holds: Singleton["holds"] = async () => true,
-): void {
+  partitions: readonly number[] = [0, 1],
+): TimerRunner {
   const fail = (error: Error): void => void failures.push(error);
-  const singleton = { holds, release: async () => {} };
-  runners.push(new TimerRunner(store, singleton, send, { ...ACTOR_LIMITS, timerPollMs: 10, ...limits }, fail));
+  const runner = new TimerRunner(store, send, { ...ACTOR_LIMITS, timerPollMs: 10, ...limits }, fail);
+  void runner.serve(new Set(partitions), 2);
+  runners.push(runner);
+  return runner;
 }
 const failures: Error[] = [];
 const balance = async (id = "a"): Promise<number> => (await host.get(id)).state.balance;
@@ -258,11 +260,55 @@ test("P3 of several nodes one fires; a holder that was paused past its lease doe
   const count =
     (name: "other" | "idle"): Send =>
     (...timer) => (sent[name]++, toHost(...timer));
-  fire(count("idle"), {}, async () => false);
+  fire(count("idle"), {}, []);
   fire(count("other"));
   await until(noneLeft);
   paused.resolve();
   for (const runner of runners.splice(0)) await runner.stop();
   expect(sent).toEqual({ paused: 1, other: 1, idle: 0 });
   expect(await balance()).toBe(5);
+});
+
+test("each node fires the timers of its partitions, and from the next look on those of new ones", async () => {
+  const ids = Array.from({ length: 12 }, (_, i) => `p${i}`);
+  const partition = (id: string): number => partitionOf(`purse.${id}`, 2);
+  const of = (...partitions: number[]): string[] => ids.filter(id => partitions.includes(partition(id)));
+  const sent = { here: [] as string[], there: [] as string[] };
+  const note =
+    (node: "here" | "there"): Send =>
+    (id, ...timer) => (sent[node].push(id), toHost(id, ...timer));
+  const here = fire(note("here"), {}, [0]);
+  const there = fire(note("there"), {}, [1]);
+  const setAll = () => Promise.all(ids.map(id => host.execute(id, "later", { amount: 1 })));
+  await setAll();
+  await until(noneLeft);
+  expect([sent.here.toSorted(), sent.there.toSorted()]).toEqual([of(0).toSorted(), of(1).toSorted()]);
+
+  await here.serve(new Set(), 2);
+  await setAll();
+  await until(() => sent.there.length === 2 * of(1).length);
+  expect(sent.here).toHaveLength(of(0).length);
+  await there.serve(new Set([0, 1]), 2);
+  await until(noneLeft);
+  expect(sent.here).toHaveLength(of(0).length);
+  expect(await Promise.all(ids.map(balance))).toEqual(ids.map(() => 2));
+});
+
+test("a partition that another node is to have waits for its timers that are under way, not for ever", async () => {
+  await host.execute("a", "later", { amount: 5 });
+  const answer = Promise.withResolvers<void>();
+  let sent = 0;
+  const runner = fire(async (...timer) => {
+    sent++;
+    await answer.promise;
+    return toHost(...timer);
+  });
+  await until(() => sent === 1);
+  let isGiven = false;
+  const given = runner.serve(new Set(), 2).then(() => (isGiven = true));
+  expect(isGiven).toBe(false);
+  answer.resolve();
+  await given;
+  expect(await balance()).toBe(5);
+  expect(await noneLeft()).toBe(true);
 });

@@ -1,10 +1,11 @@
 // Fires durable timers: the command that was set goes to its actor through the broker, so placement applies. Any node
 // may fire: the command id comes from the timer and the time that it was set to, so a double firing, and one whose
-// answer was lost, takes effect once; a lease, by which as a rule one node fires, only saves work. A timer is deleted once
-// its command was answered, refusals included; an unavailable one is tried again after a backoff, with a warning.
-import { backoffMs, isRefusal, plainError, timerCommandId } from "../kernel/index.ts";
+// answer was lost, takes effect once. The nodes of a service share the timers by the partition of their stream; that only
+// saves work. A timer is deleted once its command was answered, refusals included; an unavailable one is tried again after a
+// backoff, with a warning.
+import { backoffMs, isRefusal, plainError, settledWithin, timerCommandId } from "../kernel/index.ts";
 import { ATTRIBUTES, SPANS, tracing } from "../tracing/index.ts";
-import type { Singleton } from "../stream/siblings.ts";
+import { partitionOf } from "../stream/siblings.ts";
 import type { DueTimer, EventStore } from "../event-store/index.ts";
 import { failpoint } from "./failpoints.ts";
 import type { ActorLimits } from "./limits.ts";
@@ -16,6 +17,8 @@ const limits = {
   portionMs: 100,
   /** Milliseconds after the end of a timer that others waited for until the next look: several ends, one look. */
   gatherMs: 5,
+  /** Milliseconds that partitions which another node is to have wait for their timers that are under way. */
+  handOverMs: 500,
   /** Milliseconds between two warnings about timers that fail: an outage fails all of them. */
   tellMs: 10_000,
 };
@@ -32,7 +35,9 @@ export class TimerRunner {
   readonly #call: Send;
   readonly #limits: ActorLimits;
   readonly #onError: (error: Error) => void;
-  readonly #singleton: Singleton;
+  /** Number of partitions, and those whose timers this node fires. */
+  #count = 1;
+  #partitions: ReadonlySet<number> = new Set();
   readonly #tracing = tracing();
   /** By stream, the timer that is under way. */
   readonly #firing = new Map<string, Promise<void>>();
@@ -46,19 +51,36 @@ export class TimerRunner {
   #failed = { timers: 0, tellAt: -Infinity };
   #stopped = false;
 
-  constructor(
-    store: EventStore,
-    singleton: Singleton,
-    send: Send,
-    limits: ActorLimits,
-    onError: (error: Error) => void,
-  ) {
-    this.#singleton = singleton;
+  /** Fires nothing until it is told which partitions are this node's. */
+  constructor(store: EventStore, send: Send, limits: ActorLimits, onError: (error: Error) => void) {
     this.#store = store;
     this.#call = send;
     this.#limits = limits;
     this.#onError = onError;
+  }
+
+  /** Number of the partitions whose timers this node fires. */
+  get partitions(): number {
+    return this.#partitions.size;
+  }
+
+  /**
+   * From now on fires the timers of these partitions, of so many, and of no others. Resolves when the others that are under
+   * way have been answered, or after `handOverMs`: the node that fires them again does so under the same command ids.
+   */
+  serve(partitions: ReadonlySet<number>, count: number): Promise<void> {
+    this.#partitions = partitions;
+    this.#count = count;
     this.#lookIn(0);
+    const others = [...this.#firing].filter(([stream]) => !this.#isOurs(stream));
+    return settledWithin(
+      others.map(([, fired]) => fired),
+      limits.handOverMs,
+    );
+  }
+
+  #isOurs(stream: string): boolean {
+    return this.#partitions.has(partitionOf(stream, this.#count));
   }
 
   /** Waits for timers that are under way; others stay due. */
@@ -67,7 +89,6 @@ export class TimerRunner {
     clearTimeout(this.#next?.timer);
     await this.#look;
     await Promise.all(this.#firing.values());
-    await this.#singleton.release().catch(this.#onError);
   }
 
   #lookIn(ms: number): void {
@@ -92,8 +113,10 @@ export class TimerRunner {
   /** Milliseconds until the next look. */
   async #fireDue(): Promise<number> {
     const { timersAtOnce, timerPollMs } = this.#limits;
-    if (!(await this.#singleton.holds())) return timerPollMs;
+    const partitions = this.#partitions;
+    if (partitions.size === 0) return timerPollMs;
     const { ready, isPast, nextInMs } = await this.#due();
+    if (this.#partitions !== partitions) return 0;
     const room = timersAtOnce - this.#firing.size;
     const portion = this.#take(Math.min(ready.length, room));
     for (const timer of ready.slice(0, portion)) this.#begin(timer);
@@ -107,8 +130,10 @@ export class TimerRunner {
   /** The oldest due timer of each actor that has none under way. Reads on past the timers of actors that have. */
   async #due(): Promise<{ ready: DueTimer[]; isPast: boolean; nextInMs: number }> {
     const { timersAtOnce, timersRead, timerPollMs } = this.#limits;
+    const count = this.#count;
+    const part = this.#partitions.size < count ? { count, partitions: [...this.#partitions] } : undefined;
     for (let limit = timersAtOnce + this.#firing.size; ; limit *= 2) {
-      const { due, nextInMs = timerPollMs } = await this.#store.dueTimers(limit);
+      const { due, nextInMs = timerPollMs } = await this.#store.dueTimers(limit, part);
       const ready = new Map<string, DueTimer>();
       for (const timer of due)
         if (!this.#firing.has(timer.stream) && !ready.has(timer.stream)) ready.set(timer.stream, timer);
@@ -155,7 +180,7 @@ export class TimerRunner {
     } catch (error) {
       if (!isAnswer(error)) {
         // It may have failed because this node leaves: the next node need not wait for a backoff.
-        if (this.#stopped) return;
+        if (this.#stopped || !this.#isOurs(timer.stream)) return;
         this.#tell(timer, error);
         return this.#store.postponeTimer(timer, backoffMs(timer.attempts + 1, { baseMs: 500, capMs: 60_000 }));
       }

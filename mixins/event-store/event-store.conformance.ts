@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/gl
 import type { DatabaseLocation } from "../database/index.ts";
 import { outcomeOf } from "../kernel/index.ts";
 import type { Append, EventStore, NewEvent, StoredEvent, Verdict } from "./event-store.ts";
+import { bucketOf } from "./buckets.ts";
 import { PlaceChecks } from "./marks.ts";
 import { openEventStore } from "./open.ts";
 import { until } from "../testing/index.ts";
@@ -492,6 +493,27 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         await append(stream, 1, { timers: [{ cancel: `${stream}/later` }] });
       });
 
+      test("of a part of the streams only its timers are due, and only they are waited for", async () => {
+        const streams = Array.from({ length: 12 }, newStream);
+        const partOf = (stream: string): number => bucketOf(stream) % 4;
+        for (const stream of streams) await append(stream, 0, { timers: [set(`${stream}/now`, 0)] });
+        const [first] = streams as [string];
+        await append(first, 1, { timers: [set(`${first}/later`, 60_000)] });
+        const of = async (...partitions: number[]) => store.dueTimers(100, { count: 4, partitions });
+        const mine = [partOf(first), (partOf(first) + 1) % 4];
+        const { due: timers, nextInMs } = await of(...mine);
+        const expected = streams.filter(stream => mine.includes(partOf(stream)));
+        expect(timers.map(({ stream }) => stream).toSorted()).toEqual(expected.toSorted());
+        expect(nextInMs).toBeGreaterThan(50_000);
+        const others = [0, 1, 2, 3].filter(partition => partition !== partOf(first));
+        expect((await of(...others)).nextInMs).toBeUndefined();
+        expect(await of()).toEqual({ due: [], nextInMs: undefined });
+        // One at a time none is passed over.
+        const [oldest] = (await store.dueTimers(1, { count: 4, partitions: mine })).due;
+        expect(oldest).toEqual(timers[0]);
+        await append(first, 2, { timers: [{ cancel: `${first}/later` }] });
+      });
+
       test("more due timers than wanted leave none to wait for", async () => {
         const stream = newStream();
         await append(stream, 0, { timers: [set(`${stream}/1`, 0), set(`${stream}/2`, 0)] });
@@ -678,6 +700,22 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         expect(await ids({ state: "running", limit: 2 })).toEqual(["saga-1", "saga-2"]);
         expect(await ids({ state: "running", limit: 2, after: "saga-2" })).toEqual(["saga-3"]);
         expect(await ids({ olderThanMs: 60_000 })).toEqual([]);
+      });
+
+      test("open ones of all states are listed in one order, page by page", async () => {
+        const before = (await ids()).at(-1);
+        const states = ["stuck", "running", "completed", "running", "stuck"] as const;
+        for (const [i, state] of states.entries()) await append(newStream(), 0, saga(`saga-${i}-open`, state));
+        const open = ["saga-0-open", "saga-1-open", "saga-3-open", "saga-4-open"];
+        const pages: string[] = [];
+        for (let after = before; ;) {
+          const page = await ids({ limit: 3, ...(after !== undefined && { after }) });
+          pages.push(...page);
+          if (page.length < 3) break;
+          after = page.at(-1);
+        }
+        expect(pages.filter(id => id.endsWith("-open"))).toEqual(open);
+        expect(await ids({ after: "no-such-saga" })).toEqual([]);
       });
 
       test("P5 a saga's row that first comes with a later append is there, beside those that change", async () => {

@@ -150,6 +150,12 @@ export interface DueTimer {
   readonly cause?: string | undefined;
 }
 
+/** A part of all streams, for nodes that share them: those whose bucket leaves one of `partitions` when divided by `count`. */
+export interface StreamPart {
+  readonly count: number;
+  readonly partitions: readonly number[];
+}
+
 /** A timer as it is listed for people. */
 export interface ListedTimer extends DueTimer {
   /** RFC 3339: when it is tried next; `dueAt`, unless it was postponed. */
@@ -242,8 +248,8 @@ export interface EventStore {
    */
   archive(stream: string, version: number): Promise<void>;
 
-  /** Timers that are due by the database's clock, oldest first, and the milliseconds until the next one. */
-  dueTimers(limit: number): Promise<{ due: readonly DueTimer[]; nextInMs: number | undefined }>;
+  /** Timers, of a part of the streams or of all, that are due by the database's clock, oldest first, and the milliseconds until the next one. */
+  dueTimers(limit: number, part?: StreamPart): Promise<{ due: readonly DueTimer[]; nextInMs: number | undefined }>;
   /** Timers in the order of their next tries, after `after`, and the database's time. */
   timers(
     limit: number,

@@ -246,8 +246,8 @@ class ShardedStore implements EventStore {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  async dueTimers(limit: number): ReturnType<EventStore["dueTimers"]> {
-    const all = await Promise.all(this.#shards.map(({ store }) => store.dueTimers(limit)));
+  async dueTimers(...[limit, part]: Parameters<EventStore["dueTimers"]>): ReturnType<EventStore["dueTimers"]> {
+    const all = await Promise.all(this.#shards.map(({ store }) => store.dueTimers(limit, part)));
     const due = all.flatMap(timers => timers.due).sort((a, b) => compare(a.dueAt, b.dueAt));
     const next = all.map(({ nextInMs }) => nextInMs).filter(ms => ms !== undefined);
     return {

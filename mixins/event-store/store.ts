@@ -44,7 +44,7 @@ export function storeOn(
     streamsByName: (after, limit) => dialect.streamsByName(after, limit),
     streamCount: () => dialect.streamCount(),
     archive: (stream, version) => commits.write({ kind: "archive", stream, version }),
-    dueTimers: limit => dialect.dueTimers(limit),
+    dueTimers: (...asked) => dialect.dueTimers(...asked),
     timers: (limit, after) => dialect.timers(limit, after),
     deleteTimer: ({ stream, id, dueAt }) => commits.write({ kind: "delete-timer", stream, id, dueAt }),
     postponeTimer: ({ stream, id, dueAt }, byMs) => commits.write({ kind: "postpone-timer", stream, id, dueAt, byMs }),

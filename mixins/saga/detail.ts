@@ -50,6 +50,8 @@ export interface SagaDetail extends SagaRow {
   /** Where it stands and what to do about it, in plain words. */
   readonly says: string;
   readonly next: NextTurn;
+  /** The node that has the saga's partition and is to drive it; absent where none is known, and of a saga that rests. */
+  readonly owner?: string;
   readonly startedAt: string;
   readonly updatedAt: string;
   readonly steps: readonly StepDetail[];
@@ -68,13 +70,15 @@ export interface Described {
   readonly timeline: readonly HistoryEntry[];
   /** The node that drives it, and what it knows. */
   readonly driver?: { readonly node: string; readonly driving: Driving } | undefined;
+  /** The node that has its partition. */
+  readonly owner?: string | undefined;
   /** Type of the actors that a service hosts, by an action of the service. */
   readonly actorOf: (action: string) => string | undefined;
   readonly limits: Pick<SagaLimits, "orphanedAfterMs">;
 }
 
 export function detailOf(described: Described): SagaDetail {
-  const { saga, key, state, timeline } = described;
+  const { saga, key, state, timeline, owner } = described;
   const steps = state.calls.map(call => stepOf(described, call));
   const { event } = state;
   const start = event && { type: event.actor, id: event.stream };
@@ -86,6 +90,7 @@ export function detailOf(described: Described): SagaDetail {
     step: inWords(saga, state),
     says: saysOf(described, next),
     next,
+    ...(owner !== undefined && isOpen(state) && { owner }),
     startedAt: timeline[0]!.at,
     updatedAt: timeline.at(-1)!.at,
     steps,
@@ -95,6 +100,10 @@ export function detailOf(described: Described): SagaDetail {
     timeline,
   };
 }
+
+/** Whether a node is to drive it. */
+export const isOpen = ({ phase, stuck }: SagaState): boolean =>
+  stuck === undefined && (phase === "running" || phase === "compensating");
 
 /** Its present call, or the reason for which it waits. */
 export function inWords(saga: Saga, state: SagaState): string {

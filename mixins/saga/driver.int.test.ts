@@ -14,6 +14,7 @@ import { Fulfilment } from "./fulfilment.fixture.ts";
 import { defineSaga, type Saga } from "./index.ts";
 import { journalOf, type SagaState } from "./journal.ts";
 import { SAGA_LIMITS, type SagaLimits } from "./limits.ts";
+import { SagaShare } from "./share.ts";
 
 let databases: Databases;
 let store: EventStore;
@@ -55,6 +56,7 @@ afterEach(async () => {
   calls.length = log.length = 0;
 });
 
+const PARTITIONS = 16;
 interface Node {
   readonly saga?: Saga;
   readonly limits?: Partial<SagaLimits>;
@@ -68,6 +70,7 @@ function node({ saga = Fulfilment, limits = {}, clock, on = store }: Node = {}):
     store: on,
     broker,
     service: "fulfilments",
+    share: new SagaShare({ count: PARTITIONS, ownerOf: async () => undefined }),
     limits: { ...SAGA_LIMITS, ...quick, ...limits },
   };
   const driver = new SagaDriver({ ...options, ...(clock && { clock }) });
@@ -205,6 +208,61 @@ describe("two drivers", () => {
   });
 });
 
+describe("a partition that another node has", () => {
+  const all = new Set(Array.from({ length: PARTITIONS }, (_, partition) => partition));
+  /** A driver that has all partitions, the partition of the saga `w1`, and the others. */
+  function holder() {
+    const driver = node();
+    const own = driver.partitionOf(refTo(driver));
+    driver.serve(Fulfilment, all);
+    return { driver, own, others: all.difference(new Set([own])) };
+  }
+
+  test("P5 is left after the step at hand: its outcome is journalled, and the next one is the other node's", async () => {
+    let answer: (value: unknown) => void = () => {};
+    world.set("outside.charge", () => new Promise(resolve => (answer = resolve)));
+    const { driver, own, others } = holder();
+    await driver.start(Fulfilment, wish("w1"));
+    await until(() => times("outside.charge") === 1);
+    const { gained, isLeft } = driver.serve(Fulfilment, others);
+    expect(gained).toEqual(new Set());
+    // It is not this node's any more, so it is taken up wherever its row is found.
+    expect([driver.has("fulfilment.w1"), driver.isOurs(refTo(driver))]).toEqual([false, false]);
+    answer({ chargeId: "p1" });
+    await isLeft;
+    const { calls: sent, phase } = await driver.read(refTo(driver));
+    expect([phase, sent.map(({ step, status }) => `${step} ${status}`)]).toEqual([
+      "running",
+      ["take done", "charge done"],
+    ]);
+    expect(times("wishes.book")).toBe(0);
+
+    const there = node();
+    expect(there.serve(Fulfilment, new Set([own])).gained).toEqual(new Set([own]));
+    there.drive(refTo(there));
+    await comesTo(there, "completed");
+    expect([times("outside.charge"), times("wishes.book")]).toEqual([1, 1]);
+  });
+
+  test("P5 is not waited for longer than a while, and a saga that pauses is not tried again", async () => {
+    world.set("outside.charge", () => new Promise(() => {}));
+    world.set("outside.send", lost);
+    const driver = node({ limits: { handOverMs: 20, callTimeoutMs: 500 } });
+    driver.serve(Fulfilment, all);
+    await driver.start(Fulfilment, wish("w1"));
+    await until(() => times("outside.charge") === 1);
+    world.set("outside.charge", () => ({ chargeId: "p1" }));
+    await driver.start(Fulfilment, wish("w2"));
+    await until(() => times("outside.send") > 0);
+    await driver.serve(Fulfilment, new Set()).isLeft;
+    const seen = times("outside.send");
+    await until(() => !driver.has("fulfilment.w2"));
+    await new Promise(resolve => setTimeout(resolve, 60));
+    expect(times("outside.send") - seen).toBeLessThan(2);
+    expect(times("outside.charge saga:fulfilment.w1")).toBe(1);
+  });
+});
+
 test("P5 an operator's request that comes while a call is under way is carried out as soon as the call has failed", async () => {
   let fail = (): void => {};
   world.set(
@@ -242,14 +300,16 @@ describe("two releases", () => {
       await until(() => !old.has("fulfilment.w1"));
     }
     expect(await old.read(refTo(old))).toMatchObject({ phase: "running", entries: before });
-    expect(old.metForeign()).toBe(true);
-    expect(old.metForeign()).toBe(false);
+    expect(old.foreign()).toEqual(["fulfilment.w1"]);
+    expect(old.foreign()).toEqual([]);
+    // Asked by a node that cannot either, it takes none.
+    expect(await old.take(["fulfilment.w1", "gone.w1"])).toEqual([]);
     const waits = "saga fulfilment.w1: step added was sent, which fulfilment does not have on this node";
     expect(log).toEqual([expect.stringMatching(`^WARN ${waits}; it waits for a node of that release`)]);
 
     world.delete("outside.send");
     const again = node({ saga: newer });
-    again.drive(refTo(again));
+    expect(await again.take(["fulfilment.w1"])).toEqual(["fulfilment.w1"]);
     await comesTo(again, "completed");
   });
 });

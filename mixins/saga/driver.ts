@@ -1,7 +1,7 @@
 // Drives the sagas of one service. Guards P5 (sagas end): none is lost, each ends or is parked.
 //
 //   1. start      the starting event makes the saga: journal and row in one append. The event may come twice; the journal
-//                 starts once. If the node dies right after, the watchdog of another one finds the row.
+//                 starts once. If the node dies right after, the one that takes its partition over finds the row.
 //   2. turn       at most `sagasAtOnce` are driven; the others queue. A saga that the queue loses is found by its row.
 //   3. plan       from the journal, by the pure planner.
 //   4. call       the planned actions, in parallel, under command ids that follow from the journal.
@@ -9,11 +9,13 @@
 //
 // A crash between 4 and 5 repeats the calls under the same ids: they get their first answers. A saga whose calls failed
 // technically gives its turn to others and comes back after a pause. A saga that a newer release began, or sent a step of, is
-// left as it is, and a node of that release goes on with it. Two drivers of one saga do no harm: the ids are the same, and
-// the journal takes an entry only from a writer that has seen all others.
-import { setTimeout as pause } from "node:timers/promises";
+// left as it is, and a node of that release goes on with it.
+//
+// A saga is driven by the node that has its partition (share.ts). A node that loses it finishes the step at hand and journals
+// its outcome; the next one begins where the journal has come to. Two drivers of one saga do no harm: the ids are the same,
+// and the journal takes an entry only from a writer that has seen all others.
 import type { ServiceBroker } from "moleculer";
-import { backoffMs, isRefusal, Refusal, rfc3339, systemClock, type Clock } from "../kernel/index.ts";
+import { backoffMs, isRefusal, Refusal, rfc3339, settledWithin, systemClock, type Clock } from "../kernel/index.ts";
 import { behalfOf, typedCall, type Behalf, type Call, type EventMetadata, type Recorded } from "../contract/index.ts";
 import { ATTRIBUTES, carriedCause, SPANS, tracing } from "../tracing/index.ts";
 import { ActorHost, archiveFinished, type Archived, type ArchiveOptions } from "../actor/siblings.ts";
@@ -29,6 +31,7 @@ import {
   advance,
   answered,
   begun,
+  beyond,
   failureOf,
   namesActor,
   plan,
@@ -38,13 +41,10 @@ import {
   type PlannedCall,
 } from "./planner.ts";
 import { sagaErrors } from "./errors.ts";
+import type { SagaRef, SagaShare } from "./share.ts";
 
-/** One saga: its definition, its id, and both as its key (`fulfilment.42`), which is also the name of its stream. */
-export interface SagaRef {
-  readonly saga: Saga;
-  readonly id: string;
-  readonly key: string;
-}
+export type { SagaRef } from "./share.ts";
+
 interface Waiting {
   readonly ref: SagaRef;
   /** Turns in a row that failed without progress. */
@@ -80,6 +80,7 @@ export interface DriverOptions {
   /** Full name of the service whose sagas they are: the caller of their steps. */
   readonly service: string;
   readonly limits: SagaLimits;
+  readonly share: SagaShare;
   readonly clock?: Clock;
   /** Told the types of entries that were journalled, for counting. */
   readonly ended?: ((entries: readonly string[]) => void) | undefined;
@@ -92,11 +93,14 @@ export class SagaDriver {
   readonly #call: Call;
   readonly #service: string;
   readonly limits: SagaLimits;
+  readonly #share: SagaShare;
   readonly #clock: Clock;
   readonly #queued = new Map<string, Waiting>();
   readonly #running = new Map<string, { readonly waiting: Waiting; readonly turn: Promise<void> }>();
   /** Running, and to run once more: an entry was journalled that the turn may not have seen. */
   readonly #again = new Set<string>();
+  /** Running, and another node's from now on: they end with the step at hand. */
+  readonly #leaving = new Set<string>();
   /** Sagas that pause after a failure. */
   readonly #resting = new Map<string, { waiting: Waiting; timer: NodeJS.Timeout; nextTryAt: string }>();
   readonly #tracing = tracing();
@@ -107,12 +111,13 @@ export class SagaDriver {
   readonly #told = new Set<string>();
   #stopping = false;
 
-  constructor({ sagas, store, broker, service, limits, clock = systemClock, ended }: DriverOptions) {
+  constructor({ sagas, store, broker, service, limits, share, clock = systemClock, ended }: DriverOptions) {
     this.store = store;
     this.#broker = broker;
     this.#call = typedCall(broker);
     this.#service = service;
     this.limits = limits;
+    this.#share = share;
     this.#clock = clock;
     this.#patience = new Patience({
       gapMs: 2 * (limits.callTimeoutMs + limits.retryCapMs),
@@ -143,7 +148,7 @@ export class SagaDriver {
     const metadata = this.#causeOf(behalfOf(this.#service, event.metadata));
     const begin = async (id: string): Promise<void> => {
       await host.execute(id, "start", { event }, { metadata });
-      this.drive(refOf(saga, id));
+      this.#pass(refOf(saga, id));
     };
     try {
       await begin(event.stream);
@@ -159,16 +164,93 @@ export class SagaDriver {
     this.#enqueue({ ref, vain: 0 });
   }
 
-  /** Whether this driver runs the saga, or has it queued or paused. */
+  /** Whether this driver runs the saga, or has it queued or paused; one that it leaves to another node does not count. */
   has(key: string): boolean {
-    return this.#running.has(key) || this.#queued.has(key) || this.#resting.has(key);
+    const isRunning = this.#running.has(key) && !this.#leaving.has(key);
+    return isRunning || this.#queued.has(key) || this.#resting.has(key);
+  }
+
+  // ---- partitions
+
+  isOurs(ref: SagaRef): boolean {
+    return this.#share.isOurs(ref);
+  }
+  partitionOf(ref: SagaRef): number {
+    return this.#share.partitionOf(ref);
+  }
+  /** The node that is to drive it, as far as this one knows. */
+  ownerOf(ref: SagaRef): Promise<string | undefined> {
+    return this.#share.ownerOf(ref);
+  }
+
+  /**
+   * From now on drives a saga's instances of these partitions, and leaves others to the nodes that have them. Resolves when
+   * the steps at hand of those are over, or after `handOverMs`: then another node repeats their calls under the same ids.
+   * Answers at once which partitions are new.
+   */
+  serve(saga: Saga, partitions: ReadonlySet<number>): { gained: ReadonlySet<number>; isLeft: Promise<void> } {
+    const { gained, left } = this.#share.hold(saga, partitions);
+    const isTheirs = ({ ref }: Waiting): boolean =>
+      ref.saga.name === saga.name && left.size > 0 && left.has(this.partitionOf(ref));
+    for (const [key, waiting] of this.#queued) if (isTheirs(waiting)) this.#queued.delete(key);
+    for (const [key, { waiting, timer }] of this.#resting) {
+      if (!isTheirs(waiting)) continue;
+      clearTimeout(timer);
+      this.#resting.delete(key);
+    }
+    const turns: Promise<void>[] = [];
+    for (const [key, { waiting, turn }] of this.#running) {
+      if (!isTheirs(waiting)) continue;
+      this.#leaving.add(key);
+      this.#again.delete(key);
+      turns.push(turn);
+    }
+    return { gained, isLeft: settledWithin(turns, this.limits.handOverMs) };
+  }
+
+  /** Has the node drive the saga whose partition it has. If that cannot be told, this one does. */
+  #pass(ref: SagaRef): void {
+    if (this.isOurs(ref)) return this.drive(ref);
+    void this.#isTaken(ref).then(isTaken => {
+      if (!isTaken) this.drive(ref);
+    });
+  }
+
+  async #isTaken(ref: SagaRef): Promise<boolean> {
+    const owner = await this.ownerOf(ref).catch(() => undefined);
+    return owner !== undefined && owner !== this.#broker.nodeID && (await this.offer(owner, [ref.key])).length > 0;
+  }
+
+  /** Asks another node of the service to drive sagas. Answers the keys of those that it takes; none if it does not answer. */
+  async offer(nodeID: string, ids: readonly string[]): Promise<readonly string[]> {
+    const options = { nodeID, timeout: this.limits.offerMs, caller: this.#service };
+    const asked = this.#broker.call<{ ids: string[] }, object>(`${this.#service}.driveSagas`, { ids }, options);
+    // A node of the release before does not know the action.
+    return asked.then(
+      ({ ids }) => ids,
+      () => [],
+    );
+  }
+
+  /** Drives sagas that another node has met or changed, whoever has their partitions. Answers those that it can drive. */
+  async take(keys: readonly string[]): Promise<string[]> {
+    const taken: string[] = [];
+    for (const key of keys) {
+      const ref = this.refOf(key);
+      if (!ref || this.#stopping || this.isFull) continue;
+      const state = await this.read(ref);
+      if (beyond(ref.saga, state) !== undefined) continue;
+      this.drive(ref);
+      taken.push(key);
+    }
+    return taken;
   }
 
   /** What this driver does about a saga; undefined when it has it no more than any other node. */
   driving(key: string): Driving | undefined {
     const resting = this.#resting.get(key);
     const waiting = this.#running.get(key)?.waiting ?? resting?.waiting ?? this.#queued.get(key);
-    if (!waiting) return undefined;
+    if (!waiting || !this.has(key)) return undefined;
     const { vain: failedTries, lastError } = waiting;
     return {
       doing: resting ? "pausing" : this.#running.has(key) ? "calling" : "queued",
@@ -183,11 +265,11 @@ export class SagaDriver {
     return this.#queued.size + this.#resting.size >= this.limits.remembered;
   }
 
-  /** Whether it met an open saga that only another release can drive, since the last call. */
-  metForeign(): boolean {
-    const { size } = this.#elsewhere;
+  /** Keys of the open sagas that it met since the last call and that only another release can drive. */
+  foreign(): string[] {
+    const keys = [...this.#elsewhere];
     this.#elsewhere.clear();
-    return size > 0;
+    return keys;
   }
 
   /** The saga of a row, unless this service no longer has one of that name. */
@@ -267,7 +349,7 @@ export class SagaDriver {
       const entry = edit(state, this.#now());
       try {
         const next = await this.#append(ref, state, [entry], cause);
-        this.drive(ref);
+        this.#pass(ref);
         return next;
       } catch (error) {
         if (!hasMoved(error) || tries >= this.limits.editsMax) throw error;
@@ -286,10 +368,10 @@ export class SagaDriver {
   /** Leaves; resolves when the open calls have been answered and journalled, or after `withinMs`. */
   async stop(withinMs: number): Promise<void> {
     this.leave();
-    const late = new AbortController();
-    const timeUp = pause(withinMs, undefined, { signal: late.signal }).catch(() => {});
-    await Promise.race([Promise.all([...this.#running.values()].map(({ turn }) => turn)), timeUp]);
-    late.abort();
+    await settledWithin(
+      [...this.#running.values()].map(({ turn }) => turn),
+      withinMs,
+    );
     await Promise.all([...this.#hosts.values()].map(({ host }) => host.drain()));
   }
 
@@ -343,8 +425,9 @@ export class SagaDriver {
       next = { ref, vain: vain + 1, lastError };
     }
     this.#running.delete(ref.key);
+    const isLeft = this.#leaving.delete(ref.key);
     if (this.#again.delete(ref.key)) this.drive(ref);
-    else if (next) this.#rest(next);
+    else if (next && !isLeft) this.#rest(next);
     this.#fill();
   }
 
@@ -369,16 +452,16 @@ export class SagaDriver {
     const { saga, key } = ref;
     let state = begun;
     let progressed = false;
-    while (!this.#stopping) {
+    while (!this.#isLeaving(key)) {
       const planned = plan(saga, key, state, this.#circumstances());
       this.#note(ref, planned);
       if (planned.kind === "rest" || planned.kind === "elsewhere") return undefined;
       const calls = planned.kind === "calls" ? planned.calls : [];
       const beganAt = this.#clock.monotonic();
-      const { entries: outcomes, trouble, error: failure } = await this.#perform(calls, this.#behalfOf(state));
+      const { entries: outcomes, trouble, error: failure } = await this.#perform(key, calls, this.#behalfOf(state));
       const circumstances = this.#circumstances(trouble && { trouble, key, state: fold(state, outcomes), beganAt });
-      // While stopping, no call leaves, so none is journalled as sent; and a failure may come from the stop itself.
-      const entries = this.#stopping ? outcomes : advance(saga, key, state, outcomes, circumstances);
+      // While leaving, no call leaves, so none is journalled as sent; and a failure may come from a stop itself.
+      const entries = this.#isLeaving(key) ? outcomes : advance(saga, key, state, outcomes, circumstances);
       try {
         if (entries.length > 0) state = await this.#append(ref, state, entries);
       } catch (error) {
@@ -419,13 +502,13 @@ export class SagaDriver {
    * Makes the calls, at most `itemsAtOnce` at once. After a refusal no more are begun: the calls that were sent are
    * undone anyway.
    */
-  async #perform(calls: readonly PlannedCall[], behalf: Behalf): Promise<Outcomes> {
+  async #perform(key: string, calls: readonly PlannedCall[], behalf: Behalf): Promise<Outcomes> {
     const outcomes: Outcomes = { entries: [] };
     const waiting = calls.values();
     let isRefused = false;
     const work = async (): Promise<void> => {
       for (const call of waiting) {
-        if (isRefused || this.#stopping) return;
+        if (isRefused || this.#isLeaving(key)) return;
         try {
           outcomes.entries.push(answered(call, asAnswered(await this.#callTraced(call, behalf)), this.#now()));
         } catch (error) {
@@ -504,6 +587,11 @@ export class SagaDriver {
     const { trouble, key, state, beganAt } = failed ?? {};
     const driven = failed && this.#patience.failed(key!, state!, beganAt!, this.#clock.monotonic());
     return { now: this.#now(), trouble, canAbandon: this.canAbandon, stuckAfterMs, ...(driven && { driven }) };
+  }
+
+  /** Whether a saga begins no further step here. */
+  #isLeaving(key: string): boolean {
+    return this.#stopping || this.#leaving.has(key);
   }
 
   #now(): string {

@@ -168,7 +168,9 @@ export async function startFulfilment(
       return rests(id);
     },
     async parts(shelf) {
-      const { state } = await broker.call<{ state: { parts: number } }, object>("shelves.get", { id: shelf });
+      // Another node without a connection to this one may have changed it a moment ago.
+      const params = { id: shelf, consistent: true };
+      const { state } = await broker.call<{ state: { parts: number } }, object>("shelves.get", params);
       return state.parts;
     },
     happened: effect =>

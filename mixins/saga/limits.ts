@@ -21,11 +21,13 @@ export const SAGA_LIMITS = {
   watchdogMs: seconds(5),
   /** Milliseconds without progress after which the watchdog takes up another driver's open saga. */
   orphanedAfterMs: seconds(30),
-  /** The same when a node of the service was lost a moment ago, or the watchdog has just come here from another node. */
+  /** The same when a node of the service was lost a moment ago: it may have driven sagas of partitions that others have. */
   lostAfterMs: seconds(2),
-  /** Milliseconds for which a node that met a saga of another release leaves the watch to others, and how often at most. */
-  yieldMs: seconds(30),
-  yieldEveryMs: minutes(5),
+  /** Milliseconds that a partition which another node is to have waits for the calls at hand of its sagas. */
+  handOverMs: 500,
+  /** Sagas that another node is asked to drive in one call, and the milliseconds in which it has to answer. */
+  offered: 100,
+  offerMs: seconds(2),
   /** Milliseconds that the journal of a saga that rests or has ended stays in memory. */
   idleMs: seconds(10),
   /** Rows that the watchdog and the metrics read in one go. */

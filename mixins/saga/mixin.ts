@@ -2,7 +2,7 @@
 import { stopsFirst, stopTimeLeft } from "../kernel/index.ts";
 import { keepsTables } from "../database/siblings.ts";
 import { eventStoreOf } from "../event-store/siblings.ts";
-import { Consuming, consumersOf, singletonOf } from "../stream/siblings.ts";
+import { Consuming, consumersOf, sharesOf } from "../stream/siblings.ts";
 import type { Mixin } from "../contract/index.ts";
 import type { Saga } from "./define-saga.ts";
 import { SagaDriver } from "./driver.ts";
@@ -10,6 +10,7 @@ import { JournalLog } from "./journal-log.ts";
 import { SAGA_LIMITS, type SagaLimits } from "./limits.ts";
 import { countEnds, measureSagas } from "./measure.ts";
 import { operations, type SagaService } from "./operations.ts";
+import { SagaShare } from "./share.ts";
 import { Watchdog } from "./watchdog.ts";
 
 export { SAGA_LIMITS, type SagaLimits } from "./limits.ts";
@@ -48,22 +49,32 @@ export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}):
     async started(this: Running) {
       const store = await eventStoreOf(this);
       const ended = countEnds(this.broker, this.fullName);
-      this.sagas = new SagaDriver({ sagas: list, store, broker: this.broker, service: this.fullName, limits, ended });
+      const shares = await sharesOf(this);
+      const share = new SagaShare({
+        count: shares.count,
+        ownerOf: async (saga, partition) => (await shares.owners(saga))[partition],
+      });
+      const { broker, fullName: service } = this;
+      this.sagas = new SagaDriver({ sagas: list, store, broker, service, limits, share, ended });
       this.journals = await JournalLog.open(this, store, this.sagas.journals);
-      this.stopMeasuring = measureSagas(this.broker, this.fullName, store, limits);
-      this.watchdog = new Watchdog(this.sagas, await singletonOf(this, "watchdog"), this.broker, this.fullName, limits);
+      this.stopMeasuring = measureSagas(broker, service, store, limits);
+      const watchdog = new Watchdog(this.sagas, broker, service, limits);
+      this.watchdog = watchdog;
       const consumers = await consumersOf(this);
       for (const saga of list)
         consumers.add({
           name: saga.name,
           types: [saga.startedBy],
           react: event => this.sagas.start(saga, event),
+          shared: partitions => watchdog.serve(saga, partitions),
           limits: { streamsAtOnce: limits.startsAtOnce },
         });
     },
     async stopped(this: Running) {
       this.stopMeasuring?.();
       this.journals?.stop();
+      // Other nodes take its partitions before the calls at hand are waited for.
+      await (await consumersOf(this)).stop();
       await this.watchdog?.stop();
       await this.sagas?.stop(stopTimeLeft(this.broker));
     },

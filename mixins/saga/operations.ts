@@ -16,7 +16,7 @@ import {
 import type { SagaRow } from "../event-store/index.ts";
 import type { LogPage, ReadLog } from "../stream/index.ts";
 import type { Held } from "../stream/siblings.ts";
-import { detailOf, type SagaDetail } from "./detail.ts";
+import { detailOf, isOpen, type SagaDetail } from "./detail.ts";
 import type { Driving, SagaDriver, SagaRef } from "./driver.ts";
 import { countSagas, findSagas, type SagaCount, type SagaSummary } from "./find.ts";
 import { BULK_LIMITS, editStuck, type BulkAnswer } from "./in-bulk.ts";
@@ -99,6 +99,7 @@ export const operations = {
         state,
         timeline,
         driver: await driverOf(this, ctx, ref, state),
+        owner: await this.sagas.ownerOf(ref),
         actorOf: action => actorIn(this, action),
         limits: this.sagas.limits,
       });
@@ -118,6 +119,15 @@ export const operations = {
     callers: ["audit"],
     handler(this: SagaService, ctx: Ctx<ReadLog>): Promise<LogPage> {
       return this.journals.read(ctx.params);
+    },
+  },
+  /** Asked by another node of the service, of sagas whose partition this one has, or that only its release can drive. */
+  driveSagas: {
+    visibility: "public",
+    permission: false,
+    params: paramsOf({ ids: Type.Array(id, { maxItems: 1_000 }) }),
+    async handler(this: SagaService, ctx: Ctx<{ ids: string[] }>): Promise<{ ids: string[] }> {
+      return { ids: await this.sagas.take(ctx.params.ids) };
     },
   },
   shards: storeSizes,
@@ -262,9 +272,9 @@ async function driverOf(
   { sagas, broker, fullName }: SagaService,
   ctx: Ctx<object>,
   { key }: SagaRef,
-  { phase, stuck }: SagaState,
+  state: SagaState,
 ): Promise<{ node: string; driving: Driving } | undefined> {
-  if (stuck !== undefined || (phase !== "running" && phase !== "compensating")) return undefined;
+  if (!isOpen(state)) return undefined;
   const own = sagas.driving(key);
   if (own) return { node: broker.nodeID, driving: own };
   const nodes = listedServices(broker, { onlyAvailable: true })

@@ -1,9 +1,15 @@
-// Finds sagas that no node drives: of a node that died, of this node before its restart, or that a full driver had to let go.
-// Guards P5 (none is lost): rows are written with the journal, so no open saga can be missing from them. One node of a service
-// looks at a time, by a lease.
+// Takes up the sagas of this node's partitions that no node drives. Guards P5 (none is lost): rows are written with the
+// journal, so no open saga can be missing from them.
+//
+//   1. a partition that comes to this node: every open saga in it, at once, oldest first, as many as the driver has room
+//      for; the others in the rounds after it.
+//   2. every `watchdogMs`: those without progress for long. A full driver had to let them go, or a node drove them that
+//      had not their partition, and died.
+//   3. a saga that this release cannot drive is offered to the other nodes: during a roll-out one may have its release.
 import type { ServiceBroker } from "moleculer";
-import type { Singleton } from "../stream/siblings.ts";
-import type { SagaDriver } from "./driver.ts";
+import { Pause } from "../kernel/index.ts";
+import type { Saga } from "./define-saga.ts";
+import type { SagaDriver, SagaRef } from "./driver.ts";
 import type { SagaLimits } from "./limits.ts";
 
 export class Watchdog {
@@ -11,7 +17,6 @@ export class Watchdog {
   readonly #broker: ServiceBroker;
   readonly #service: string;
   readonly #limits: SagaLimits;
-  readonly #singleton: Singleton;
   /** Nodes that run the service. One that leaves says first that it has no services any more. */
   readonly #nodes = new Set<string>();
   readonly #onSeen = ({ node }: { node: Node }): void => {
@@ -25,39 +30,48 @@ export class Watchdog {
    * just before its node was lost is not old enough in the first one.
    */
   #hurryUntil = -Infinity;
-  /** Monotonic time at which it last left the watch to others, and whether it has found a saga since that it cannot drive. */
-  #yieldedAt = -Infinity;
-  #foundForeign = false;
-  #next: NodeJS.Timeout | undefined;
-  #round: Promise<void>;
+  /** By saga, the partitions that are new here and whose open sagas have not all been taken up. */
+  readonly #gained = new Map<string, ReadonlySet<number>>();
+  readonly #pause = new Pause();
+  #isAsked = false;
+  readonly #done: Promise<void>;
   #stopped = false;
-  /** A process on its own takes up every open saga once. */
-  #isFirst = true;
 
-  /** The first round is at once. It takes up every open saga; among other nodes, those without progress for a moment. */
-  constructor(driver: SagaDriver, singleton: Singleton, broker: ServiceBroker, service: string, limits: SagaLimits) {
+  constructor(driver: SagaDriver, broker: ServiceBroker, service: string, limits: SagaLimits) {
     this.#driver = driver;
-    this.#singleton = singleton;
     this.#broker = broker;
     this.#service = service;
     this.#limits = limits;
-    this.#lost();
     for (const node of (broker.registry.nodes as unknown as { toArray(): Node[] }).toArray())
       if (!node.local) this.#onSeen({ node });
     for (const event of SEEN) broker.localBus.on(event, this.#onSeen);
     broker.localBus.on("$node.disconnected", this.#onLost);
-    this.#round = this.#look();
+    this.#done = this.#run();
+  }
+
+  /**
+   * From now on the sagas of these partitions are this node's: the open ones of those that are new are driven at once.
+   * Resolves when it works on no others.
+   */
+  serve(saga: Saga, partitions: ReadonlySet<number>): Promise<void> {
+    const { gained, isLeft } = this.#driver.serve(saga, partitions);
+    const before = this.#gained.get(saga.name) ?? new Set();
+    this.#gained.set(saga.name, before.union(gained).intersection(partitions));
+    if (gained.size > 0) this.#lookNow();
+    return isLeft;
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#next);
     for (const event of SEEN) this.#broker.localBus.off(event, this.#onSeen);
     this.#broker.localBus.off("$node.disconnected", this.#onLost);
-    await this.#round;
-    await this.#singleton
-      .release()
-      .catch((error: unknown) => this.#broker.logger.debug("a lease was not released", error));
+    this.#pause.end();
+    await this.#done;
+  }
+
+  #lookNow(): void {
+    this.#isAsked = true;
+    this.#pause.end();
   }
 
   #lost(): void {
@@ -65,58 +79,69 @@ export class Watchdog {
     this.#hurryUntil = performance.now() + lostAfterMs + 2 * watchdogMs;
   }
 
-  /** Milliseconds without progress after which a saga is taken up. */
-  get #olderThanMs(): number {
-    const { lostAfterMs, orphanedAfterMs } = this.#limits;
-    if (!this.#broker.transit && this.#isFirst) return 0;
-    return performance.now() < this.#hurryUntil ? lostAfterMs : orphanedAfterMs;
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      this.#isAsked = false;
+      try {
+        await this.#look();
+      } catch (error) {
+        this.#broker.logger.warn(
+          `the watchdog of ${this.#service} could not read the open sagas, and tries again`,
+          error,
+        );
+      }
+      if (!this.#stopped && !this.#isAsked) await this.#pause.wait(this.#limits.watchdogMs);
+    }
   }
 
   async #look(): Promise<void> {
-    const olderThanMs = this.#olderThanMs;
-    try {
-      if (performance.now() - this.#yieldedAt >= this.#limits.yieldMs && (await this.#singleton.holds())) {
-        this.#isFirst = false;
-        for (const state of ["compensating", "running"] as const) await this.#takeUp(state, olderThanMs);
-        await this.#yield();
-      } else this.#lost();
-    } catch (error) {
-      this.#broker.logger.warn(
-        `the watchdog of ${this.#service} could not read the open sagas, and tries again`,
-        error,
-      );
-    }
-    if (this.#stopped) return;
-    this.#next = setTimeout(() => {
-      this.#round = this.#look();
-    }, this.#limits.watchdogMs);
+    await this.#takeUpGained();
+    const { lostAfterMs, orphanedAfterMs } = this.#limits;
+    const isHurried = performance.now() < this.#hurryUntil;
+    await this.#takeUp(ref => this.#driver.isOurs(ref), isHurried ? lostAfterMs : orphanedAfterMs);
+    await this.#offerForeign();
   }
 
-  /**
-   * Lets another node watch when this one cannot drive all open sagas: during a roll-out it may have the release that they
-   * need. At most every `yieldEveryMs`, since there may be no such node.
-   */
-  async #yield(): Promise<void> {
-    const now = performance.now();
-    const foundForeign = this.#driver.metForeign() || this.#foundForeign;
-    this.#foundForeign = false;
-    if (!foundForeign || this.#nodes.size === 0 || now - this.#yieldedAt < this.#limits.yieldEveryMs) return;
-    this.#yieldedAt = now;
-    await this.#singleton.release();
+  async #takeUpGained(): Promise<void> {
+    const gained = new Map([...this.#gained].filter(([, partitions]) => partitions.size > 0));
+    if (gained.size === 0) return;
+    const isGained = (ref: SagaRef): boolean => gained.get(ref.saga.name)?.has(this.#driver.partitionOf(ref)) ?? false;
+    const isAll = await this.#takeUp(ref => isGained(ref) && this.#driver.isOurs(ref), 0);
+    if (!isAll) return;
+    // Not those that came meanwhile, of which the first pages may have had sagas.
+    for (const [saga, partitions] of gained) if (this.#gained.get(saga) === partitions) this.#gained.delete(saga);
   }
 
-  async #takeUp(state: "running" | "compensating", olderThanMs: number): Promise<void> {
+  /** Drives the sagas that are meant, while there is room. Answers whether that was so for all of them. */
+  async #takeUp(isMeant: (ref: SagaRef) => boolean, olderThanMs: number): Promise<boolean> {
     const limit = this.#limits.rows;
-    let after: string | undefined;
-    do {
-      const rows = await this.#driver.store.sagas({ state, olderThanMs, limit, ...(after && { after }) });
-      for (const { id } of rows) {
-        const ref = this.#driver.refOf(id);
-        if (!ref) this.#foundForeign = true;
-        else if (!this.#driver.has(id)) this.#driver.drive(ref);
+    for (const state of ["compensating", "running"] as const) {
+      let after: string | undefined;
+      do {
+        if (this.#driver.isFull || this.#stopped) return false;
+        const rows = await this.#driver.store.sagas({ state, olderThanMs, limit, ...(after && { after }) });
+        for (const { id } of rows) {
+          const ref = this.#driver.refOf(id);
+          if (ref && isMeant(ref) && !this.#driver.has(id)) this.#driver.drive(ref);
+        }
+        after = rows.length === limit ? rows.at(-1)!.id : undefined;
+      } while (after !== undefined);
+    }
+    return !this.#driver.isFull;
+  }
+
+  /** A node that takes none of some is not asked for more: it has not their release either. */
+  async #offerForeign(): Promise<void> {
+    let left = this.#driver.foreign();
+    for (const node of this.#nodes) {
+      for (let at = 0; at < left.length && !this.#stopped; at += this.#limits.offered) {
+        const offered = left.slice(at, at + this.#limits.offered);
+        const taken = new Set(await this.#driver.offer(node, offered));
+        if (taken.size === 0) break;
+        left = left.filter(id => !taken.has(id));
+        at -= taken.size;
       }
-      after = rows.length === limit ? rows.at(-1)!.id : undefined;
-    } while (after !== undefined && !this.#driver.isFull && !this.#stopped);
+    }
   }
 }
 

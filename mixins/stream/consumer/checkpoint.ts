@@ -13,7 +13,7 @@ import type { Database } from "../../database/index.ts";
 import { keptMark, markIn, stoppedOf, type CursorFault, type Stopped } from "../log/identity.ts";
 import { isAtOrPast, type Cursor, type LogEvent } from "../log/source.ts";
 import type { Gate } from "./gate.ts";
-import { partitionName, partitionOf, presentRows, reachedBy, WHOLE } from "./partitions.ts";
+import { partitionName, partitionOf, presentRows, reachedBy, WHOLE } from "../sharing/partitions.ts";
 
 const limits = {
   /** Streams whose last version is kept in memory. A miss costs a query; 50 000 cost about 10 MB. */

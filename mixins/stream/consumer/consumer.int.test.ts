@@ -8,8 +8,8 @@ import { COMMAND_ID, Unavailable, type MetricDefinition } from "../../kernel/ind
 import type { Call } from "../../contract/index.ts";
 import { defineReactor, type Reactor } from "../index.ts";
 import { streamMetrics } from "../metrics.ts";
-import { Lease } from "./lease.ts";
-import { partitionName, partitionOf } from "./partitions.ts";
+import { Lease } from "../sharing/lease.ts";
+import { partitionName, partitionOf } from "../sharing/partitions.ts";
 import { Source } from "../log/source.fixture.ts";
 import { TYPES, applied, appliedIn, consuming, databaseIn, inside, statusIn, writer } from "./writer.fixture.ts";
 

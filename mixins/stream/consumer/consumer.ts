@@ -9,7 +9,7 @@ import type { ReadStream } from "../log/read-stream.ts";
 import type { LogEvent, LogPage, ReadLog } from "../log/source.ts";
 import type { consumerTracing } from "../event-spans.ts";
 import type { CheckpointKey } from "./checkpoint.ts";
-import type { Shares } from "./shares.ts";
+import type { Shares } from "../sharing/shares.ts";
 
 /** By stream, the first event that failed and why. Later events of that stream have not been applied. */
 export type Failures = Map<string, Failure>;
@@ -47,6 +47,11 @@ export interface Consumer {
   readonly isFinal?: (error: unknown) => boolean;
   /** Called after each commit. */
   readonly committed?: () => void;
+  /**
+   * Told the partitions that are this node's, once its readers work on no others: for work that goes on after an event was
+   * handled. Resolves when it works on no other partition itself.
+   */
+  readonly shared?: (partitions: ReadonlySet<number>) => Promise<void>;
   /** Called when there is nothing more to read for now. */
   readonly caughtUp?: () => void;
   /** Builds its rows anew beside the present ones, which cannot take an event again. Replaces a reset to the start. */

@@ -17,7 +17,8 @@ import type { Consumer, ConsumerContext } from "./consumer.ts";
 import { measureConsumers } from "./measure.ts";
 import { LastKnown, type LagOf } from "./last-known.ts";
 import { resetConsumer, type Reset, type ResetReport } from "./reset.ts";
-import { Shares } from "./shares.ts";
+import { sharesOf } from "../sharing/shared-work.ts";
+import type { Shares } from "../sharing/shares.ts";
 import { SourceReader } from "./source-reader.ts";
 import { consumerState, statusOf, type ConsumerStatus } from "./status.ts";
 
@@ -66,29 +67,18 @@ export class Consumers {
   readonly #look = (): void => this.#readAll();
   readonly #shares: Shares;
   #stopped: Promise<void> | undefined;
-  readonly #onLost = ({ node }: { node: { id: string } }): void => {
-    // While this node has no connection itself, it knows nothing of the others.
-    if (this.#service.broker.transit?.connected) this.#shares.lost(node.id);
-  };
-  readonly #onFound = ({ node }: { node: { id: string } }): void => this.#shares.found(node.id);
 
-  private constructor(service: Service, database: Database) {
+  private constructor(service: Service, database: Database, shares: Shares) {
     this.database = database;
+    this.#shares = shares;
     this.#service = service;
     this.#carrier = carrierOf(service.broker);
     const readStream = streamReader(service.broker);
-    const { RELEASE, PARTITIONS } = streamEnvironment.of(service.broker);
-    this.#shares = new Shares({
-      database,
-      nodeId: service.broker.nodeID,
-      count: Number(PARTITIONS),
-      limits: STREAM_LIMITS,
-      logger: service.logger,
-    });
+    const { RELEASE } = streamEnvironment.of(service.broker);
     this.#context = {
       database,
       carrier: this.#carrier,
-      shares: this.#shares,
+      shares,
       logger: service.logger,
       limits: STREAM_LIMITS,
       readStream: async (source, ...stream) => this.#ownOf(source, await readStream(source, ...stream)),
@@ -102,8 +92,6 @@ export class Consumers {
           .catch(() => {}),
     };
     service.broker.localBus.on("$services.changed", this.#look);
-    service.broker.localBus.on("$node.disconnected", this.#onLost);
-    service.broker.localBus.on("$node.connected", this.#onFound);
     this.#looking = setInterval(this.#look, STREAM_LIMITS.lookMs).unref();
     this.#endMeasuring = measureConsumers(service, {
       statuses: () => this.all(),
@@ -112,7 +100,7 @@ export class Consumers {
   }
 
   static async open(service: Service): Promise<Consumers> {
-    return new Consumers(service, await streamTables(service));
+    return new Consumers(service, await streamTables(service), await sharesOf(service));
   }
 
   /**
@@ -137,10 +125,14 @@ export class Consumers {
     const running: Running = { consumer, readers: new Map(), partitions: new Set(), forget };
     this.#running.set(consumer.name, running);
     this.#look();
-    this.#shares.add(consumer.name, { ...STREAM_LIMITS, ...consumer.limits }, async partitions => {
+    const serve = async (partitions: ReadonlySet<number>): Promise<void> => {
       running.partitions = partitions;
       await Promise.all([...running.readers.values()].map(reader => reader.serve(partitions)));
-    });
+      await consumer.shared?.(partitions);
+    };
+    // The readers' own gates hold nobody back who works on what was read before.
+    const gate = consumer.shared && `layout/${consumer.name}`;
+    this.#shares.add(consumer.name, { ...STREAM_LIMITS, ...consumer.limits }, serve, gate);
   }
 
   /** It is told of, and takes part in the shares, from now on until the service stops. Throws Error for a name that a consumer has. */
@@ -182,15 +174,11 @@ export class Consumers {
   async #stop(): Promise<void> {
     clearInterval(this.#looking);
     this.#endMeasuring();
-    const { localBus } = this.#service.broker;
-    localBus.off("$services.changed", this.#look);
-    localBus.off("$node.disconnected", this.#onLost);
-    localBus.off("$node.connected", this.#onFound);
+    this.#service.broker.localBus.off("$services.changed", this.#look);
     await Promise.all([
       ...[...this.#running.keys()].map(name => this.remove(name)),
       ...[...this.#sharers.values()].map(sharer => Promise.all([sharer.stop(), this.#shares.remove(sharer.name)])),
     ]);
-    await this.#shares.stop();
   }
 
   /** Where a consumer stands, whichever nodes run it. */

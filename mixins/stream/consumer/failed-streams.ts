@@ -8,7 +8,7 @@ import type { Database } from "../../database/index.ts";
 import type { LogEvent } from "../log/source.ts";
 import { bucketOf } from "../../event-store/index.ts";
 import { streamOf, type CheckpointKey } from "./checkpoint.ts";
-import { WHOLE } from "./partitions.ts";
+import { WHOLE } from "../sharing/partitions.ts";
 
 /** Longest wait for an attempt in milliseconds: of a thousand streams that an operator sends back in turn. */
 const WAIT_MS_MAX = 15 * 60_000;

@@ -15,8 +15,8 @@ import type { Knex } from "knex";
 import type { Database } from "../../database/index.ts";
 import { keptMark, markIn } from "../log/identity.ts";
 import type { CheckpointRow } from "./checkpoint.ts";
-import { isGone, isHeld } from "./lease.ts";
-import { layoutName, partitionNames, presentRows, reachedBy, WHOLE } from "./partitions.ts";
+import { isGone, isHeld } from "../sharing/lease.ts";
+import { layoutName, partitionNames, presentRows, reachedBy, WHOLE } from "../sharing/partitions.ts";
 
 export interface GateOptions {
   readonly database: Database;

@@ -7,7 +7,7 @@ import { streamMetrics } from "../metrics.ts";
 import { markIn, consumersOf } from "../siblings.ts";
 import type { ServiceBroker } from "moleculer";
 import { Source } from "../log/source.fixture.ts";
-import { partitionName, partitionOf } from "./partitions.ts";
+import { partitionName, partitionOf } from "../sharing/partitions.ts";
 import { TYPES, applied, appliedIn, consuming, databaseIn, inside, statusIn, writer } from "./writer.fixture.ts";
 
 let house: Awaited<ReturnType<typeof newBrokers>>;

@@ -12,7 +12,7 @@ import { streamErrors } from "../index.ts";
 import type { Database } from "../../database/index.ts";
 import { stoppedOf } from "../log/identity.ts";
 import type { CheckpointRow } from "./checkpoint.ts";
-import { presentRows, reachedBy } from "./partitions.ts";
+import { presentRows, reachedBy } from "../sharing/partitions.ts";
 
 export interface Reset {
   readonly to: "head" | "start";

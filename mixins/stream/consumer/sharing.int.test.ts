@@ -9,7 +9,7 @@ import type { Database } from "../../database/index.ts";
 import { Source } from "../log/source.fixture.ts";
 import { streamMetrics } from "../metrics.ts";
 import { consumersOf, type Consumer } from "../siblings.ts";
-import { Shares } from "./shares.ts";
+import { Shares } from "../sharing/shares.ts";
 import { TYPES, applied, appliedIn, consuming, databaseIn, inside, statusIn, writer } from "./writer.fixture.ts";
 
 let house: Awaited<ReturnType<typeof newBrokers>>;
@@ -149,7 +149,7 @@ describe("the shares of nodes", () => {
     await counts([a, b], [8, 8]);
     await a.shares.remove("c");
     await counts([a, b], [0, 16]);
-    await Promise.all([a, b].map(({ shares: one }) => one.stop()));
+    await b.shares.remove("c");
   });
 
   test("one whose process is gone is not waited for, and its membership is removed", async () => {
@@ -163,7 +163,6 @@ describe("the shares of nodes", () => {
     await counts([a], [16]);
     expect((await leasesIn(broker)).filter(({ holder }) => holder === dead.holder)).toEqual([]);
     await a.shares.remove("c");
-    await a.shares.stop();
   });
 });
 

@@ -31,7 +31,7 @@ import { FailedStreams, type FailedStream } from "./failed-streams.ts";
 import { Gate } from "./gate.ts";
 import { handle, isAtOrBehind, Leaving, Poisoned } from "./handling.ts";
 import { decoded, isAbsent, judge } from "./judging.ts";
-import { partitionOf } from "./partitions.ts";
+import { partitionOf } from "../sharing/partitions.ts";
 import { Retrying } from "./retrying.ts";
 
 /** Longest wait in milliseconds after a failure of the reader as a whole. */
@@ -114,7 +114,7 @@ export class SourceReader {
         const mayRead = partitions.size > 0 && (await this.#gate.enter());
         if (this.#partitions !== partitions) continue;
         if (mayRead) {
-          shares.keepGate(this.#gate.name);
+          shares.keepGate(consumer.name, this.#gate.name);
           const following = this.#follow(partitions);
           this.#following = following.catch(() => {});
           await following;

@@ -6,7 +6,7 @@ import { stoppedOf } from "../log/identity.ts";
 import { isAtOrPast, leastOf, type Cursor } from "../log/source.ts";
 import type { StreamLimits } from "../limits.ts";
 import type { CheckpointRow } from "./checkpoint.ts";
-import { partitionIn, presentRows } from "./partitions.ts";
+import { partitionIn, presentRows } from "../sharing/partitions.ts";
 import type { SourceReader } from "./source-reader.ts";
 
 export interface ConsumerStatus {

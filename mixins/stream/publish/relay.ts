@@ -25,7 +25,7 @@ import {
 } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
 import { digestOfMark, type Carried } from "../carriers/message.ts";
-import { singletonOf, type Singleton } from "../consumer/singleton.ts";
+import { singletonOf, type Singleton } from "../sharing/singleton.ts";
 import { publishTracing } from "../event-spans.ts";
 import { metersOf, reading, type Reading, type Series } from "../../metrics/index.ts";
 import { streamErrors } from "../errors.ts";

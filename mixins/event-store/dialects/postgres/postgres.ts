@@ -71,7 +71,7 @@ function open(url: string, location: PostgresLocation): Required<Dialect> {
     streams: (after, limit) => reads.streams(after, limit),
     streamsByName: (after, limit) => reads.streamsByName(after, limit),
     streamCount: () => reads.streamCount(),
-    dueTimers: limit => reads.dueTimers(limit),
+    dueTimers: (...asked) => reads.dueTimers(...asked),
     timers: (limit, after) => reads.timers(limit, after),
     search: (text, newest, limit) => reads.search(text, newest, limit),
     size: () => reads.size(),

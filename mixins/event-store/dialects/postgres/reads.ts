@@ -191,12 +191,12 @@ export class Reads implements Omit<Required<Dialect>, "system" | "lanes" | "comm
     return row.n as number;
   }
 
-  async dueTimers(limit: number): ReturnType<Dialect["dueTimers"]> {
+  async dueTimers(...[limit, part]: Parameters<Dialect["dueTimers"]>): ReturnType<Dialect["dueTimers"]> {
     const rows = await this.#rows(
       `select t.id, s.name as stream, t.command, t.params, t.due_at, t.attempts, t.cause, t.next_at - c.now as in_ms
        from (select store_clock() as now) c, timers t join ${OWN_STREAM} on s.id = t.stream
-       order by t.next_at, t.id limit $1`,
-      [limit + 1],
+       ${part ? "where s.bucket % $2::int = any($3::smallint[])" : ""} order by t.next_at, t.id limit $1`,
+      [limit + 1, ...(part ? [part.count, smallintArray(part.partitions)] : [])],
     );
     const due = rows.slice(0, limit).filter(row => row.in_ms <= 0);
     const next = rows[due.length];
@@ -270,11 +270,17 @@ export class Reads implements Omit<Required<Dialect>, "system" | "lanes" | "comm
     afterStart,
   }: Parameters<Dialect["sagas"]>[0]): Promise<OpenSaga[]> {
     const rows = await this.#rows(
-      `select g.id, g.state, g.reason, g.started_at, g.updated_at
-       from sagas g join ${OWN_STREAM} on s.id = g.stream
-       where g.state = any($1) and (g.updated_at <= store_clock() - $2::bigint or g.updated_at > store_clock())
-         and ($3::text is null or (g.started_at, g.id) > (coalesce($5, (select started_at from sagas where id = $3)), $3))
-       order by g.started_at, g.id limit $4`,
+      // State by state, so that a page is a range of the index: otherwise each page would sort all of them.
+      `select page.* from unnest($1::text[]) wanted(state) cross join lateral (
+         select g.id, g.state, g.reason, g.started_at, g.updated_at
+         from sagas g join ${OWN_STREAM} on s.id = g.stream
+         where g.state = wanted.state and (g.updated_at <= store_clock() - $2::bigint or g.updated_at > store_clock())
+           and (g.started_at, g.id) > (
+             case when $3::text is null then -1 else coalesce($5::bigint, (select started_at from sagas where id = $3)) end,
+             coalesce($3, '')
+           )
+         order by g.started_at, g.id limit $4
+       ) page order by page.started_at, page.id limit $4`,
       [state === "open" ? OPEN : [state], Math.round(olderThanMs), after ?? null, limit, afterStart ?? null],
     );
     return rows.map(({ id, state, reason, started_at, updated_at }) => ({

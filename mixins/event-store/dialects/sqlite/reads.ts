@@ -1,11 +1,13 @@
 // Every read of the store, as prepared statements in the writer thread. Each is bounded by its limit: the callers ask
 // in chunks, so that a long stream does not keep commits waiting.
+import { bucketOf } from "../../buckets.ts";
 import type { Connection } from "./connection.ts";
 import type { LoadedRows, Row } from "./wire.ts";
 
 const EVENT = "position, version, type, schema_version, data, metadata, recorded_at";
 
 export function reader(connection: Connection) {
+  connection.database.function("bucket_of", { deterministic: true }, name => bucketOf(name as string));
   const rows = (sql: string) => {
     const statement = connection.prepare(sql);
     return (...args: (string | number | null)[]) => statement.all(...args) as unknown as Row[];
@@ -74,6 +76,11 @@ export function reader(connection: Connection) {
       `select t.id, s.name, command, params, due_at, attempts, next_at, cause
        from timers t join streams s on s.id = t.stream order by next_at, t.id limit ?`,
     ),
+    timersOfPart: rows(
+      `select t.id, s.name, command, params, due_at, attempts, next_at, cause
+       from timers t join streams s on s.id = t.stream
+       where bucket_of(s.name) % ?2 in (select value from json_each(?3)) order by next_at, t.id limit ?1`,
+    ),
     listedTimers: rows(
       `select t.id, s.name, command, params, due_at, attempts, next_at, cause
        from timers t join streams s on s.id = t.stream
@@ -86,10 +93,11 @@ export function reader(connection: Connection) {
     },
     /** Ids and positions have hardly a gap, and cost nothing to look up. */
     size: () => ({ streams: highestStream()![0] as number, events: newestPosition()![0] as number }),
+    /** Of one state, so that a page is a range of the index: with several, each page would sort all of them. */
     sagas: rows(
       `select id, state, reason, started_at, updated_at from sagas
-       where state in (select value from json_each(?1)) and (updated_at <= ?2 - ?3 or updated_at > ?2)
-         and (?4 is null or (started_at, id) > (select started_at, id from sagas where id = ?4))
+       where state = ?1 and (updated_at <= ?2 - ?3 or updated_at > ?2)
+         and (started_at, id) > (case ?4 when '' then -1 else (select started_at from sagas where id = ?4) end, ?4)
        order by started_at, id limit ?5`,
     ),
     quarantined: rows(

@@ -65,8 +65,8 @@ export async function openSqlite(filename: string, onDeath: DeathObserver = () =
       return (await thread.request("streamsByName", after ?? "", limit)).map(listedOf);
     },
     streamCount: () => thread.request("streamCount"),
-    async dueTimers(limit) {
-      const { now, rows } = await thread.request("dueTimers", limit + 1);
+    async dueTimers(limit, part) {
+      const { now, rows } = await thread.request("dueTimers", limit + 1, part ?? null);
       const timers = rows.map(timerOf);
       const due = timers.slice(0, limit).filter(({ nextAt }) => nextAt <= now);
       const next = timers[due.length];

@@ -1,7 +1,7 @@
 // The messages between the loop and the writer thread. A batch is one flat array of strings and numbers each way:
 // cloning an object an append would cost as much as the rest of the loop's part.
 import type { BatchVerdict, Upkeep } from "../../dialect.ts";
-import type { Append, NewEvent, RecordedCommand, SagaRow, TimerChange } from "../../event-store.ts";
+import type { Append, NewEvent, RecordedCommand, SagaRow, StreamPart, TimerChange } from "../../event-store.ts";
 
 export type Cell = string | number | null;
 
@@ -20,7 +20,7 @@ export interface Requests {
   streams: { args: [after: string | null, limit: number]; result: Row[] };
   streamsByName: { args: [after: string, limit: number]; result: Row[] };
   streamCount: { args: []; result: number };
-  dueTimers: { args: [limit: number]; result: { now: number; rows: Row[] } };
+  dueTimers: { args: [limit: number, part: StreamPart | null]; result: { now: number; rows: Row[] } };
   timers: { args: [limit: number, nextAt: number | null, id: string | null]; result: { now: number; rows: Row[] } };
   /** Looks at the positions below `below`, at most `positions`; `from` is the lowest of them, `at` the time of its event. */
   search: {

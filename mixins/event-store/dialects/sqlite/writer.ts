@@ -6,11 +6,20 @@
 // submitted again comes back as duplicates.
 import { parentPort, workerData } from "node:worker_threads";
 import { outcomeOf, plainError } from "../../../kernel/index.ts";
+import type { StreamPart } from "../../event-store.ts";
 import { failpoint } from "../../failpoints.ts";
 import { batchWriter } from "./batch.ts";
 import { Connection } from "./connection.ts";
 import { reader } from "./reads.ts";
-import { decodeAppends, encodeVerdicts, type Request, type Requests, type Response, type WireError } from "./wire.ts";
+import {
+  decodeAppends,
+  encodeVerdicts,
+  type Request,
+  type Requests,
+  type Response,
+  type Row,
+  type WireError,
+} from "./wire.ts";
 
 const port = parentPort!;
 const reply = (response: Response): void => port.postMessage(response);
@@ -37,6 +46,9 @@ function serve(connection: Connection): void {
     connection.afterCommit();
     whenIdle.refresh();
   }
+
+  const dueTimers = (limit: number, part: StreamPart | null): Row[] =>
+    part ? read.timersOfPart(limit, part.count, JSON.stringify(part.partitions)) : read.timers(limit);
 
   const encode = ({ recordedAt, verdicts }: ReturnType<typeof batch.commit>) => encodeVerdicts(recordedAt, verdicts);
 
@@ -69,7 +81,7 @@ function serve(connection: Connection): void {
       case "streamCount":
         return read.streamCount();
       case "dueTimers":
-        return { now: batch.clock(), rows: read.timers(...request.args) };
+        return { now: batch.clock(), rows: dueTimers(...request.args) };
       case "timers":
         return { now: batch.clock(), rows: read.listedTimers(...request.args) };
       case "search":
@@ -78,7 +90,8 @@ function serve(connection: Connection): void {
         return { ...read.size(), bytes: connection.bytes() };
       case "sagas": {
         const [states, olderThanMs, after, limit] = request.args;
-        return read.sagas(JSON.stringify(states), batch.clock(), olderThanMs, after, limit);
+        const ofState = (state: string) => read.sagas(state, batch.clock(), olderThanMs, after ?? "", limit);
+        return states.length === 1 ? ofState(states[0]!) : states.flatMap(ofState).sort(byStart).slice(0, limit);
       }
       case "quarantined":
         return read.quarantined(...request.args);
@@ -96,6 +109,9 @@ function serve(connection: Connection): void {
   });
   reply({ opened: true });
 }
+
+/** Rows of sagas, by start and id. */
+const byStart = ([a, , , aAt]: Row, [b, , , bAt]: Row): number => Number(aAt) - Number(bAt) || (a! < b! ? -1 : 1);
 
 function wireError(error: unknown): WireError {
   const { type, message } = plainError(error);

@@ -9,7 +9,7 @@ import {
   type NatsError,
   type StreamConfig,
 } from "nats";
-import { partitionOf } from "../../consumer/partitions.ts";
+import { partitionOf } from "../../sharing/partitions.ts";
 import { streamErrors } from "../../errors.ts";
 import type { LogEvent } from "../../log/source.ts";
 

@@ -2,7 +2,7 @@
 import type { ServiceBroker } from "moleculer";
 import { minutes, nodeEnvironment } from "../../../kernel/index.ts";
 import { kafkaEnvironment } from "../../environment.ts";
-import { partitionOf } from "../../consumer/partitions.ts";
+import { partitionOf } from "../../sharing/partitions.ts";
 import { streamErrors } from "../../errors.ts";
 import type { LogEvent } from "../../log/source.ts";
 import { is, type KafkaClients } from "./connection.ts";

@@ -51,11 +51,15 @@ export class Leases {
   }
 
   /** Makes leases that there are none of, or takes those that are free as they were seen. Another may be faster. */
-  async take(names: readonly string[], seen: ReadonlyMap<string, SeenLease>, lengthMs: number): Promise<void> {
+  async take(
+    names: readonly string[],
+    seen: ReadonlyMap<string, SeenLease>,
+    lengthMs: number,
+    holder: string = this.holder,
+  ): Promise<void> {
     if (names.length === 0) return;
     const { knex } = this.#database;
     const expires_at = (await this.#database.now()) + lengthMs;
-    const { holder } = this;
     // In one order, so that two nodes do not wait for each other.
     const made = names
       .filter(name => !seen.has(name))

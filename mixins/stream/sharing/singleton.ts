@@ -1,5 +1,4 @@
-// Work that one node of a service does at a time: firing timers, looking after sagas, publishing its log. The holder of the
-// lease does it; each kind of work of each service has a lease of its own, so the work spreads over the nodes. Like every
+// Work that one node of a service does at a time, such as publishing its log. The holder of the lease does it; each kind of work of each service has a lease of its own, so the work spreads over the nodes. Like every
 // lease it only saves work: the effects of a paused holder are guarded where they are written.
 import type { Service } from "moleculer";
 import { Lease } from "./lease.ts";

@@ -1,15 +1,19 @@
-// Shares out the partitions of consumers among the nodes that run them. A lease each says which node reads a partition, of
-// all sources of the consumer together: what a consumer may do for one stream does not depend on the log's owner, and a
-// lease for each source would be so many times the statements.
+// Shares out work among the nodes of a service: consumers, the sagas that they start, timers. Each work is divided into the
+// partitions of partitions.ts, and a lease each says which node has a partition of it. A consumer has the same partitions in
+// the logs of all its sources: what it may do for one stream does not depend on the log's owner, and a lease for each source
+// would be so many times the statements.
 //
 // A node's turn, every `lookMs` and at once when something has changed:
 //   1. renew what it holds, all in one statement, from a third of the length on.
-//   2. read all leases. Those of the members tell how many nodes share a consumer, those of the partitions which has what.
-//   3. take free partitions up to its share, and give back what it has beyond it: the readers finish the batch at hand
+//   2. read all leases. Those of the members tell how many nodes share a work, those of the partitions which has what.
+//   3. take free partitions up to its share, and give back what it has beyond it: what is at hand there is finished
 //      first. Nothing else moves, so that a node that comes or goes costs the others as little as can be.
 //
-// Leases only save work. Every effect of a reader is guarded by the checkpoints' revisions, so two nodes that believe to hold
-// one partition do no harm.
+// Work may have a gate: a lease that the nodes that count alike hold together, so that nodes of another number of
+// partitions, and of a release that did the work on one node under that lease, take turns with them.
+//
+// Leases only save work. Every effect is guarded where it is written, by the revisions of checkpoints, the version of a
+// journal or a command id, so two nodes that believe to hold one partition do no harm.
 import { fnv1a, Pause } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
 import type { StreamLimits } from "../limits.ts";
@@ -17,15 +21,18 @@ import { Leases, nodeOf, type SeenLease } from "./leases.ts";
 import { layoutName, partitionName, partitionNames } from "./partitions.ts";
 
 /** Told the partitions that the node holds from now on. Resolves when it works on no other one any more. */
-type OnChange = (partitions: ReadonlySet<number>) => Promise<void>;
+export type OnChange = (partitions: ReadonlySet<number>) => Promise<void>;
 type ShareLimits = Pick<StreamLimits, "leaseMs" | "lookMs">;
 
 interface Shared {
-  readonly consumer: string;
+  readonly work: string;
   readonly limits: ShareLimits;
   readonly onChange: OnChange;
+  readonly gate: string | undefined;
+  /** Names of the gates that this node keeps: its own, and those through which readers have gone (gate.ts). */
+  readonly gates: Set<string>;
   partitions: ReadonlySet<number>;
-  /** Given back as soon as the batch at hand is over. */
+  /** Given back as soon as what is at hand is over. */
   readonly leaving: Set<number>;
 }
 
@@ -36,23 +43,24 @@ export interface SharesOptions {
   readonly count: number;
   readonly limits: ShareLimits;
   readonly logger: Record<"debug", (...message: unknown[]) => void>;
+  /** Begins to tell which nodes are lost and found; returns the function that ends it. Called while there is work. */
+  readonly watch?: (shares: Shares) => () => void;
 }
 
 export class Shares {
   readonly count: number;
   readonly #options: SharesOptions;
   readonly #leases: Leases;
-  readonly #consumers = new Map<string, Shared>();
-  /** Names of the gates through which readers of this node have gone (gate.ts). */
-  readonly #gates = new Set<string>();
+  readonly #works = new Map<string, Shared>();
   readonly #pause = new Pause();
   #running: Promise<void> | undefined;
+  /** The turn at hand. */
+  #turn: Promise<unknown> = Promise.resolve();
   /** Something has changed since the last turn began. */
   #isAsked = false;
   #renewedAt = -Infinity;
   /** Until this monotonic time a node below its share looks more often. */
   #hurriesUntil = -Infinity;
-  #isStopping = false;
 
   constructor(options: SharesOptions) {
     this.#options = options;
@@ -60,39 +68,38 @@ export class Shares {
     this.#leases = new Leases(options.database, options.nodeId);
   }
 
-  /** Takes part in a consumer from now on. */
-  add(consumer: string, limits: ShareLimits, onChange: OnChange): void {
-    this.#consumers.set(consumer, { consumer, limits, onChange, partitions: new Set(), leaving: new Set() });
+  /** Takes part in a work from now on; with `gate`, while the nodes that count as this one have that lease. */
+  add(work: string, limits: ShareLimits, onChange: OnChange, gate?: string): void {
+    const gates = new Set<string>();
+    this.#works.set(work, { work, limits, onChange, gate, gates, partitions: new Set(), leaving: new Set() });
     this.#lookSoon();
     this.#running ??= this.#run();
   }
 
-  /** Leaves a consumer to the other nodes, when the batch at hand is over. */
-  async remove(consumer: string): Promise<void> {
-    const shared = this.#consumers.get(consumer);
+  /** Leaves a work to the other nodes, when what is at hand is over. After the last one no statement is made any more. */
+  async remove(work: string): Promise<void> {
+    const shared = this.#works.get(work);
     if (!shared) return;
-    this.#consumers.delete(consumer);
+    this.#works.delete(work);
     const isGone = shared.onChange(new Set());
     try {
-      await this.#leases.release([this.#memberName(consumer)]);
+      // A turn that still counted on it takes nothing after this.
+      await this.#turn;
+      await this.#leases.release([this.#memberName(work)]);
       await isGone;
-      await this.#leases.release(this.#namesOf(consumer));
-      await this.#leaveGates(consumer);
+      await this.#leases.release(this.#namesOf(work));
+      await this.#leaveGates(shared);
     } catch (error) {
-      this.#options.logger.debug(`the share of consumer ${consumer} was not given back`, error);
+      this.#options.logger.debug(`the share of ${work} was not given back`, error);
     }
-  }
-
-  /** Ends the turns. Call it after the last `remove`. */
-  async stop(): Promise<void> {
-    this.#isStopping = true;
+    if (this.#works.size > 0) return;
     this.#pause.end();
     await this.#running;
   }
 
-  /** From now on the gate is kept. */
-  keepGate(name: string): void {
-    this.#gates.add(name);
+  /** From now on the gate is kept, as long as the node takes part in the work. */
+  keepGate(work: string, gate: string): void {
+    this.#works.get(work)?.gates.add(gate);
   }
 
   /** The broker has lost a node: its leases are free unless it renews them. */
@@ -105,10 +112,10 @@ export class Shares {
     this.#lookSoon();
   }
 
-  /** Ids of the nodes that hold the partitions of a consumer, by partition; undefined where one is free. */
-  async owners(consumer: string): Promise<(string | undefined)[]> {
+  /** Ids of the nodes that hold the partitions of a work, by partition; undefined where one is free. */
+  async owners(work: string): Promise<(string | undefined)[]> {
     const seen = await this.#seen();
-    return this.#namesOf(consumer).map(name => {
+    return this.#namesOf(work).map(name => {
       const { holder, isHeld } = seen.get(name) ?? {};
       return isHeld ? nodeOf(holder!) : undefined;
     });
@@ -122,7 +129,7 @@ export class Shares {
 
   /** One length for all: they are renewed together. */
   #limits(): ShareLimits {
-    const all = [this.#options.limits, ...[...this.#consumers.values()].map(({ limits }) => limits)];
+    const all = [this.#options.limits, ...[...this.#works.values()].map(({ limits }) => limits)];
     return {
       leaseMs: Math.min(...all.map(({ leaseMs }) => leaseMs)),
       lookMs: Math.min(...all.map(({ lookMs }) => lookMs)),
@@ -130,48 +137,90 @@ export class Shares {
   }
 
   async #run(): Promise<void> {
-    while (!this.#isStopping) {
+    const endWatch = this.#options.watch?.(this);
+    while (this.#works.size > 0) {
       this.#isAsked = false;
-      let isBelow = false;
-      try {
-        isBelow = await this.#look();
-      } catch (error) {
-        this.#options.logger.debug("the shares of the consumers were not looked at", error);
-      }
-      if (this.#isStopping || this.#isAsked) continue;
+      const turn = this.#look().catch((error: unknown) => {
+        this.#options.logger.debug("the shares of the nodes were not looked at", error);
+        return false;
+      });
+      this.#turn = turn;
+      const isBelow = await turn;
+      if (this.#works.size === 0 || this.#isAsked) continue;
       const { lookMs } = this.#limits();
       await this.#pause.wait(isBelow && performance.now() < this.#hurriesUntil ? lookMs / HURRY : lookMs);
     }
+    this.#running = undefined;
+    endWatch?.();
   }
 
-  /** One turn. Answers whether the node is still below its share of any consumer. */
+  /** One turn. Answers whether the node is still below its share of any work. */
   async #look(): Promise<boolean> {
-    const consumers = [...this.#consumers.values()];
-    if (consumers.length === 0) return false;
     await this.#renew();
-    const seen = await this.#seen();
+    const seen = await this.#passGates(await this.#seen());
+    const { open = [], closed = [] } = Object.groupBy(this.#works.values(), ({ gate }) =>
+      gate === undefined || this.#isOurs(seen.get(gate)) ? "open" : "closed",
+    );
     const members = this.#membersIn(seen);
-    await this.#enlist(seen);
-    const plans = consumers.map(shared => ({
+    await this.#enlist(open, seen);
+    const plans = open.map(shared => ({
       shared,
       plan: planOf({
         me: this.#leases.holder,
-        members: members.get(shared.consumer) ?? [],
+        members: members.get(shared.work) ?? [],
         owners: this.#ownersOf(shared, seen),
       }),
     }));
-    const wanted = plans.flatMap(({ shared: { consumer }, plan }) => plan.take.map(p => this.#leaseName(consumer, p)));
+    const wanted = plans.flatMap(({ shared: { work }, plan }) => plan.take.map(p => this.#leaseName(work, p)));
     await this.#leases.take(wanted, seen, this.#limits().leaseMs);
     const after = wanted.length === 0 ? seen : await this.#seen();
     for (const { shared, plan } of plans) this.#change(shared, this.#heldIn(after, shared), plan.release);
+    for (const shared of closed) {
+      const held = this.#heldIn(after, shared);
+      this.#change(shared, held, [...held]);
+    }
     return plans.some(({ shared, plan }) => shared.partitions.size < plan.share);
   }
+
+  // ---- gates
+
+  #isOurs = (gate: SeenLease | undefined): boolean => gate?.holder === layoutName(this.count);
+
+  /** Takes the gates that are free. Answers the leases as they are then. */
+  async #passGates(seen: Map<string, SeenLease>): Promise<Map<string, SeenLease>> {
+    const gates = new Set([...this.#works.values()].flatMap(({ gate }) => gate ?? []));
+    const free = [...gates].filter(gate => !this.#isOurs(seen.get(gate)) && !seen.get(gate)?.isHeld);
+    if (free.length > 0) {
+      await this.#leases.take(free, seen, this.#limits().leaseMs, layoutName(this.count));
+      seen = await this.#seen();
+    }
+    for (const { gate, gates } of this.#works.values()) {
+      if (gate === undefined) continue;
+      if (this.#isOurs(seen.get(gate))) gates.add(gate);
+      else gates.delete(gate);
+    }
+    return seen;
+  }
+
+  /** The last node of a layout lets nodes of another one through at once. */
+  async #leaveGates({ work, gates }: Shared): Promise<void> {
+    const others = this.#membersIn(await this.#seen()).get(work) ?? [];
+    if (gates.size === 0 || others.length > 0) return;
+    const { knex } = this.#options.database;
+    await knex("leases")
+      .whereIn("name", [...gates])
+      .where("holder", layoutName(this.count))
+      .update({ expires_at: 0 });
+  }
+
+  // ---- leases
 
   async #renew(): Promise<void> {
     const { leaseMs } = this.#limits();
     const now = performance.now();
     if (now - this.#renewedAt < leaseMs / 3) return;
-    await this.#leases.renew(leaseMs, { holder: layoutName(this.count), names: [...this.#gates] });
+    const names = [...this.#works.values()].flatMap(({ gates }) => [...gates]);
+    await this.#leases.renew(leaseMs, { holder: layoutName(this.count), names });
     this.#renewedAt = now;
   }
 
@@ -179,19 +228,19 @@ export class Shares {
     return new Map((await this.#leases.all()).map(lease => [lease.name, lease]));
   }
 
-  /** The live members of each consumer. Those of dead nodes are removed, so that they do not pile up. */
+  /** The live members of each work. Those of dead nodes are removed, so that they do not pile up. */
   #membersIn(seen: ReadonlyMap<string, SeenLease>): Map<string, string[]> {
     const members = new Map<string, string[]>();
     for (const { name, holder, isHeld } of seen.values()) {
-      const consumer = this.#consumerOfMember(name);
-      if (consumer !== undefined && isHeld) members.set(consumer, [...(members.get(consumer) ?? []), holder]);
+      const work = this.#workOfMember(name);
+      if (work !== undefined && isHeld) members.set(work, [...(members.get(work) ?? []), holder]);
     }
     return members;
   }
 
-  async #enlist(seen: ReadonlyMap<string, SeenLease>): Promise<void> {
-    const missing = [...this.#consumers.keys()]
-      .map(consumer => this.#memberName(consumer))
+  async #enlist(works: readonly Shared[], seen: ReadonlyMap<string, SeenLease>): Promise<void> {
+    const missing = works
+      .map(({ work }) => this.#memberName(work))
       .filter(name => seen.get(name)?.holder !== this.#leases.holder);
     await this.#leases.take(missing, seen, this.#limits().leaseMs);
     const dead = [...seen.values()].filter(
@@ -200,9 +249,9 @@ export class Shares {
     await this.#leases.remove(dead);
   }
 
-  #ownersOf({ consumer, leaving }: Shared, seen: ReadonlyMap<string, SeenLease>): (string | undefined)[] {
+  #ownersOf({ work, leaving }: Shared, seen: ReadonlyMap<string, SeenLease>): (string | undefined)[] {
     return Array.from({ length: this.count }, (_, partition) => {
-      const { holder, isHeld = false } = seen.get(this.#leaseName(consumer, partition)) ?? {};
+      const { holder, isHeld = false } = seen.get(this.#leaseName(work, partition)) ?? {};
       if (holder === this.#leases.holder) return leaving.has(partition) ? "" : holder;
       return isHeld ? holder : undefined;
     });
@@ -215,7 +264,7 @@ export class Shares {
 
   #change(shared: Shared, held: Set<number>, release: readonly number[]): void {
     // It may have left meanwhile.
-    if (this.#consumers.get(shared.consumer) !== shared) return;
+    if (this.#works.get(shared.work) !== shared) return;
     const kept = held.difference(new Set(release));
     const given = [...held.difference(kept)];
     if (kept.size === shared.partitions.size && kept.isSubsetOf(shared.partitions) && given.length === 0) return;
@@ -223,7 +272,7 @@ export class Shares {
     for (const partition of given) shared.leaving.add(partition);
     void shared
       .onChange(kept)
-      .then(() => this.#leases.release(given.map(partition => this.#leaseName(shared.consumer, partition))))
+      .then(() => this.#leases.release(given.map(partition => this.#leaseName(shared.work, partition))))
       .catch((error: unknown) => this.#options.logger.debug("partitions were not given back", error))
       .finally(() => {
         for (const partition of given) shared.leaving.delete(partition);
@@ -231,25 +280,15 @@ export class Shares {
       });
   }
 
-  /** The last node of a layout lets nodes of another one through at once. */
-  async #leaveGates(consumer: string): Promise<void> {
-    const own = [...this.#gates].filter(name => name.startsWith(`${consumer}/`));
-    for (const name of own) this.#gates.delete(name);
-    const others = this.#membersIn(await this.#seen()).get(consumer) ?? [];
-    if (own.length === 0 || others.length > 0) return;
-    const { knex } = this.#options.database;
-    await knex("leases").whereIn("name", own).where("holder", layoutName(this.count)).update({ expires_at: 0 });
-  }
-
-  #leaseName = (consumer: string, partition: number): string => `${consumer}/${partitionName(partition, this.count)}`;
-  #namesOf = (consumer: string): string[] => partitionNames(this.count).map(name => `${consumer}/${name}`);
+  #leaseName = (work: string, partition: number): string => `${work}/${partitionName(partition, this.count)}`;
+  #namesOf = (work: string): string[] => partitionNames(this.count).map(name => `${work}/${name}`);
 
   /** The name has the process of the holder, not all of it: with a host and a node it might be too long for its column. */
-  #memberName(consumer: string): string {
+  #memberName(work: string): string {
     const [, , process, n] = this.#leases.holder.split("/");
-    return `${MEMBER}${this.count}/${consumer}/${process}/${n}`;
+    return `${MEMBER}${this.count}/${work}/${process}/${n}`;
   }
-  #consumerOfMember(name: string): string | undefined {
+  #workOfMember(name: string): string | undefined {
     const prefix = `${MEMBER}${this.count}/`;
     return name.startsWith(prefix) ? name.slice(prefix.length).split("/").slice(0, -2).join("/") : undefined;
   }
@@ -258,12 +297,12 @@ export class Shares {
 /** A node below its share looks so many times as often. */
 const HURRY = 5;
 
-/** Begins the names of the leases by which nodes say that they take part in a consumer. */
+/** Begins the names of the leases by which nodes say that they take part in a work. */
 const MEMBER = "member/";
 
 export interface View {
   readonly me: string;
-  /** The nodes that share the consumer. */
+  /** The nodes that share the work. */
   readonly members: readonly string[];
   /** Holder of each partition; undefined where it is free. */
   readonly owners: readonly (string | undefined)[];
