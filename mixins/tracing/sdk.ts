@@ -105,6 +105,7 @@ export function openTracing(options: SdkOptions): Tracing {
     begin: start => spans.begin(start),
     within: (start, work) => spans.within(start, work),
     inside: (span, work) => spans.inside(span, work),
+    insideOf: (call, span, work) => spans.insideOf(call, span, work),
     current: () => spans.current(),
     counts,
     flush,

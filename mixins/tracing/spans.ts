@@ -9,6 +9,7 @@ import {
   type Tracer,
 } from "@opentelemetry/api";
 import { parseTraceParent } from "@opentelemetry/core";
+import { openCall } from "../kernel/index.ts";
 import { currentSpan, withSpan, type OwnSpan } from "./context.ts";
 import { HeldSpan, KINDS } from "./held-span.ts";
 import { newTraceId, type TraceIds } from "./ids.ts";
@@ -26,7 +27,7 @@ export interface SpansOptions {
   readonly rule: TailRule;
 }
 
-export class Spans implements Pick<Tracing, "begin" | "within" | "inside" | "current"> {
+export class Spans implements Pick<Tracing, "begin" | "within" | "inside" | "insideOf" | "current"> {
   readonly #options: SpansOptions;
 
   constructor(options: SpansOptions) {
@@ -119,6 +120,10 @@ export class Spans implements Pick<Tracing, "begin" | "within" | "inside" | "cur
 
   inside<T>(span: Span | undefined, work: () => T): T {
     return withSpan(span as OwnSpan | undefined, work);
+  }
+
+  insideOf<C extends object, T>(call: C, span: Span, work: (call: C) => T): T {
+    return openCall(call, span, work);
   }
 
   current(): OwnSpan | undefined {

@@ -54,6 +54,8 @@ export interface Tracing {
   within<T>(start: SpanStart, work: (span: Span) => T): T;
   /** Does the work, in which this span is the current one; undefined: none is. */
   inside<T>(span: Span | undefined, work: () => T): T;
+  /** Like `inside`, for a call: the kernel's `workFor`, which follows for the same one, then enters nothing more. */
+  insideOf<C extends object, T>(call: C, span: Span, work: (call: C) => T): T;
   /** The current span, unless it has ended: work that goes on in its name has a trace of its own, or none. */
   current(): Span | undefined;
   /** Since the process began. */
