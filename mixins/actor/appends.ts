@@ -137,13 +137,17 @@ function metadataOf(
   now: string,
   events: number,
 ): string {
-  return JSON.stringify({
+  const text = JSON.stringify({
     ...metadata,
     ...(explicit && { commandId }),
-    ...(trace && { traceparent: trace.caller.traceparent }),
     ...(recordCommands && { command: kind, params, now, ...(events > 1 && { events }) }),
   });
+  return trace ? withTraceparent(text, trace.caller.traceparent) : text;
 }
+
+/** One more member of the object in the text. It has nothing to be escaped; within the object it costs three times as much. */
+const withTraceparent = (object: string, traceparent: string): string =>
+  `${object.slice(0, -1)}${object === "{}" ? "" : ","}"traceparent":"${traceparent}"}`;
 
 function timerChange(stream: string, timer: Timer<any>, cause: string | undefined): TimerChange {
   if ("cancel" in timer) return { cancel: `${stream}/${timer.cancel}` };
