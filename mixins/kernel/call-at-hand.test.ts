@@ -99,7 +99,7 @@ test("a span is at hand in what its work awaits; the call at hand stays, and non
   workFor(call(null), async () => {
     const own = callAtHand();
     await workInSpan("span", async () => {
-      await null;
+      await new Promise(setImmediate);
       expect([callAtHand(), spanAtHand()]).toEqual([own, "span"]);
       workInSpan(undefined, () => expect([callAtHand(), spanAtHand()]).toEqual([own, undefined]));
       workForNobody(() => expect([callAtHand(), spanAtHand()]).toEqual([undefined, "span"]));
