@@ -1,6 +1,6 @@
 // One contender of `bench:peers`, ours or a peer's, in a process of its own: its task, and the messages with its
 // results.
-import { closedLoop, type Load } from "./harness.ts";
+import { closedLoop, type Cost, type Load } from "./harness.ts";
 
 /** How long the load runs, and with how many callers. */
 export interface Effort {
@@ -9,7 +9,7 @@ export interface Effort {
   readonly seconds: number;
   readonly runs: number;
 }
-export type Told = { readonly ready: number } | { readonly loads: readonly Load[] };
+export type Told = { readonly ready: number } | { readonly loads: readonly Load[] } | { readonly cost: Cost };
 
 /** The task that the process was started with. */
 export const task = (): unknown => JSON.parse(process.argv[2]!);

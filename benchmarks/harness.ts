@@ -64,6 +64,35 @@ export async function closedLoop(
   };
 }
 
+/** What a call takes. */
+export interface Cost {
+  readonly perSecond: number;
+  /** Microseconds of CPU of the process. */
+  readonly cpuUs: number;
+  /** The part of them that the thread of the event loop takes. */
+  readonly loopUs?: number;
+}
+
+/** Closed loop of a number of calls. */
+export async function fixedLoop(
+  callers: number,
+  calls: number,
+  call: (n: number) => Promise<unknown>,
+): Promise<Required<Cost>> {
+  const [cpu, loop, start] = [process.cpuUsage(), process.threadCpuUsage(), performance.now()];
+  let begun = 0;
+  const caller = async (): Promise<void> => {
+    while (begun < calls) await call(begun++);
+  };
+  await Promise.all(Array.from({ length: callers }, caller));
+  const each = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / calls;
+  return {
+    perSecond: (calls / (performance.now() - start)) * 1_000,
+    cpuUs: each(process.cpuUsage(cpu)),
+    loopUs: each(process.threadCpuUsage(loop)),
+  };
+}
+
 /**
  * Open loop: calls start at random times (Poisson) at a given rate, whether or not earlier calls were answered. A
  * latency counts from the time at which its call was due: a generator that waits for a slow system would leave out the

@@ -16,7 +16,7 @@ const SUITES: Record<string, string[]> = {
   "shop/replay": ["--orders", "10000", "--runs", "1"],
   audit: ["--events", "10000", "--runs", "1"],
   "shop/orders": ["--seconds", "15"],
-  "shop/observability": ["--rounds", "1", "--seconds", "3", "--commandSeconds", "2", "--requests", "20000"],
+  "shop/observability": ["--rounds", "1", "--seconds", "3", "--commandRounds", "5", "--requests", "20000"],
   "shop/gateway": ["--quick", "--seconds", "2", "--runs", "1", "--warm-up", "1"],
   carriers: ["--events", "100000", "--seconds", "4"],
   cluster: ["--seconds", "3", "--runs", "1", "--kills", "3"],

@@ -43,7 +43,7 @@ export class Started {
     child.on("error", error => (this.#output += `\n${error.message}`));
     // A broker of ours also sends its parent the messages for a supervisor of workers: they are skipped.
     child.on("message", (message: object) => {
-      if ("ready" in message || "loads" in message) this.#told.push(message as Told);
+      if ("ready" in message || "loads" in message || "cost" in message) this.#told.push(message as Told);
     });
     this.#child = child;
   }
@@ -64,13 +64,14 @@ export class Started {
       const message = this.#told.shift();
       if (message) return message;
       if (!this.isRunning) throw this.#failure("ended");
+      const heard = new AbortController();
+      const signal = AbortSignal.any([late, heard.signal]);
       try {
-        await Promise.race([
-          once(this.#child, "message", { signal: late }),
-          once(this.#child, "exit", { signal: late }),
-        ]);
+        await Promise.race([once(this.#child, "message", { signal }), once(this.#child, "exit", { signal })]);
       } catch {
         throw this.#failure(`was not done in ${withinS} s`);
+      } finally {
+        heard.abort();
       }
     }
   }

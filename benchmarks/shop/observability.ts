@@ -1,8 +1,12 @@
 // The cost of observing: the same work with nothing observed, then with metrics, logs and traces, each on top of those before.
 // The machine is shared, so CPU time counts rather than the clock, and the steps take turns: all their processes are there
-// for the whole time, and each round measures every one of them.
+// for the whole time, and each round measures every one of them, beginning with another one each time. Steps are compared within
+// a round; of the rounds the median counts.
 //
-//   node benchmarks/shop/observability.ts [--rounds 5] [--seconds 10] [--commandSeconds 5] [--requests 1000000]
+//   node benchmarks/shop/observability.ts [--part commands|orders|memory] [--rounds 5] [--seconds 10]
+//     [--commandRounds 40] [--commands 10000] [--requests 1000000]
+//
+// Without a part it does all of them:
 //
 // 1. Durable commands, in one process.
 // 2. Whole orders over HTTP until their sagas have ended.
@@ -18,7 +22,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "@valence/runtime/testing";
 import { Shop } from "../../test/shop/support/shop.ts";
 import type { GetLoad } from "../gateway/gets.ts";
-import { median, option, report, rounded, thousands } from "../harness.ts";
+import { median, option, report, rounded, thousands, type Cost } from "../harness.ts";
 import type { ObservedCommands } from "../observed-commands.ts";
 import { PROBED, type Probed } from "../probe.ts";
 import { endAll, Started } from "../started.ts";
@@ -26,9 +30,18 @@ import { OrderLoad, stock } from "./order-load.ts";
 
 const rounds = option("rounds", 5);
 const seconds = option("seconds", 10);
-const commandSeconds = option("commandSeconds", 5);
+const commandRounds = option("commandRounds", 40);
+const commands = option("commands", 10_000);
+const PARTS = ["commands", "orders", "memory"];
+const part = process.argv.includes("--part") ? process.argv[process.argv.indexOf("--part") + 1]! : undefined;
+if (part !== undefined && !PARTS.includes(part)) throw new Error(`--part wants one of ${PARTS.join(", ")}`);
+const wants = (name: string): boolean => part === undefined || part === name;
 const requests = option("requests", 1_000_000);
 const CALLERS = 64;
+/** Commands until all of their code is compiled. */
+const WARM_UP = 50_000;
+/** Seconds that a round of commands takes at most, on however busy a machine. */
+const ROUND_S = 600;
 const CONNECTIONS = 32;
 const OPEN_ORDERS_MAX = 200;
 const ADMIN = { email: "admin@example.com", password: "benchmarks only" };
@@ -39,12 +52,6 @@ interface Step {
   readonly name: string;
   readonly env: Readonly<Record<string, string>>;
 }
-interface Cost {
-  readonly perSecond: number;
-  /** Microseconds of CPU for one. */
-  readonly cpuUs: number;
-}
-
 const folder = await mkdtemp(join(tmpdir(), "valence-observability-"));
 process.once("SIGINT", endAll);
 const sink = Started.script(new URL("../span-sink.ts", import.meta.url), {});
@@ -52,12 +59,15 @@ try {
   const told = await sink.told(30);
   if (!("ready" in told)) throw new Error("the collector did not start");
   const steps = stepsFor(`http://127.0.0.1:${told.ready}`);
-  const commands = rowsOf("durable command", await commandCosts(steps));
-  console.table(commands);
-  const orderSteps = await orderCosts(steps);
-  const orders = rowsOf("whole order", orderSteps);
-  console.table(orders);
-  await report("observability", [...commands, ...orders, await auditShare(orderSteps[0]!), await memory(steps[3]!)]);
+  const rows: Record<string, unknown>[] = [];
+  if (wants("commands")) rows.push(...shown(rowsOf("durable command", await commandCosts(steps))));
+  if (wants("orders")) {
+    const costs = await orderCosts(steps);
+    rows.push(...shown(rowsOf("whole order", costs)));
+    rows.push(...shown([await auditShare(median(costs[0]!.rounds.map(({ cpuUs }) => cpuUs)))]));
+  }
+  if (wants("memory")) rows.push(await memory(steps[3]!));
+  await report(part === undefined ? "observability" : `observability-${part}`, rows);
 } finally {
   await sink.end();
   await rm(folder, { recursive: true });
@@ -77,20 +87,26 @@ function stepsFor(collector: string): readonly Step[] {
   ];
 }
 
-/** The medians of the rounds, by step. */
-async function inTurns<T>(steps: readonly T[], measure: (of: T) => Promise<Cost>): Promise<Cost[]> {
-  const costs = steps.map((): Cost[] => []);
-  for (let round = 0; round < rounds; round++)
-    for (const [i, step] of steps.entries()) costs[i]!.push(await measure(step));
-  return costs.map(of => ({
-    perSecond: median(of.map(({ perSecond }) => perSecond)),
-    cpuUs: median(of.map(({ cpuUs }) => cpuUs)),
-  }));
+/** Shows at once what a run of an hour has found. */
+function shown<T extends readonly Record<string, unknown>[]>(rows: T): T {
+  console.table(rows);
+  return rows;
 }
 
-type Costs = readonly (Cost & Step)[];
-function withSteps(steps: readonly Step[], costs: readonly Cost[]): Costs {
-  return steps.map((step, i) => ({ ...step, ...costs[i]! }));
+/** Measures each of them once a round. */
+async function inTurns<T>(of: readonly T[], rounds: number, measure: (one: T) => Promise<Cost>): Promise<Cost[][]> {
+  const costs = of.map((): Cost[] => []);
+  for (let round = 0; round < rounds; round++)
+    for (let turn = 0; turn < of.length; turn++) {
+      const i = (round + turn) % of.length;
+      costs[i]!.push(await measure(of[i]!));
+    }
+  return costs;
+}
+
+type Costs = readonly (Step & { readonly rounds: readonly Cost[] })[];
+function withSteps(steps: readonly Step[], costs: readonly Cost[][]): Costs {
+  return steps.map((step, i) => ({ ...step, rounds: costs[i]! }));
 }
 
 async function commandCosts(steps: readonly Step[]): Promise<Costs> {
@@ -100,18 +116,19 @@ async function commandCosts(steps: readonly Step[]): Promise<Costs> {
       const task = {
         env: { ...env, DATA_DIR: join(folder, `commands-${i}`) },
         callers: CALLERS,
-        seconds: commandSeconds,
+        commands,
+        warmUp: WARM_UP,
       };
       await mkdir(task.env.DATA_DIR);
       const url = new URL("../observed-commands.ts", import.meta.url);
       started.push(Started.script(url, task satisfies ObservedCommands));
-      await started[i]!.told(60);
+      await started[i]!.told(ROUND_S);
     }
-    const measured = await inTurns(started, async process => {
+    const measured = await inTurns(started, commandRounds, async process => {
       process.say("run");
-      const told = await process.told(commandSeconds + 60);
-      const [load] = "loads" in told ? told.loads : [];
-      return { perSecond: load!.perSecond, cpuUs: (load!.cpus / load!.perSecond) * 1e6 };
+      const told = await process.told(ROUND_S);
+      if (!("cost" in told)) throw new Error("a round of commands told no cost");
+      return told.cost;
     });
     return withSteps(steps, measured);
   } finally {
@@ -143,7 +160,7 @@ async function orderCosts(steps: readonly Step[]): Promise<Costs> {
       await load.run(Math.min(5, seconds), OPEN_ORDERS_MAX);
       await load.rest();
     }
-    const measured = await inTurns(shops, async ({ shop, load }) => {
+    const measured = await inTurns(shops, rounds, async ({ shop, load }) => {
       const before = await probed(shop);
       const { accepted, acceptedPerSecond } = await load.run(seconds, OPEN_ORDERS_MAX);
       await load.rest();
@@ -161,7 +178,7 @@ async function orderCosts(steps: readonly Step[]): Promise<Costs> {
 }
 
 /** Measured by itself, as catching up with a log: it works behind the orders, and cannot be left out of a shop. */
-async function auditShare({ cpuUs }: Cost): Promise<Record<string, unknown>> {
+async function auditShare(orderUs: number): Promise<Record<string, unknown>> {
   const audit = spawn(process.execPath, [
     new URL("../audit.ts", import.meta.url).pathname,
     "--events",
@@ -175,7 +192,7 @@ async function auditShare({ cpuUs }: Cost): Promise<Record<string, unknown>> {
   };
   const usEach = result.rows[0]!["µs each"];
   const { orders, events } = recorded(join(folder, "orders-0"));
-  const share = ((events / orders) * usEach) / cpuUs;
+  const share = ((events / orders) * usEach) / orderUs;
   return {
     case: `audit: ${rounded(events / orders, 1)} events of an order, ${usEach} µs each`,
     "per second": thousands(1e6 / usEach),
@@ -236,15 +253,31 @@ async function memory(step: Step): Promise<Record<string, unknown>> {
   }
 }
 
-/** `more` compares with the first of them, which observes nothing. */
+/** Each step beside the first one, which observes nothing: what is more, in the same round. */
 function rowsOf(what: string, costs: Costs): Record<string, unknown>[] {
-  const [nothing] = costs;
-  const percent = (value: number, of: number): string => `${rounded((value / of - 1) * 100, 1)} %`;
-  return costs.map(({ name, perSecond, cpuUs }) => ({
-    case: `${what}: ${name}`,
-    "per second": thousands(perSecond),
-    "CPU µs": rounded(cpuUs, 1),
-    "more CPU": percent(cpuUs, nothing!.cpuUs),
-    throughput: percent(perSecond, nothing!.perSecond),
-  }));
+  const nothing = costs[0]!.rounds;
+  return costs.map(({ name, rounds }) => {
+    const of = (value: (cost: Cost) => number): number => median(rounds.map(value));
+    const more = (value: (cost: Cost) => number): number =>
+      median(rounds.map((cost, round) => value(cost) - value(nothing[round]!)));
+    const percent = (value: (cost: Cost) => number): string =>
+      `${rounded(median(rounds.map((cost, round) => value(cost) / value(nothing[round]!) - 1)) * 100, 1)} %`;
+    const loop = ({ loopUs = Number.NaN }: Cost): number => loopUs;
+    const isLoopMeasured = nothing[0]!.loopUs !== undefined;
+    return {
+      case: `${what}: ${name}`,
+      "per second": thousands(of(({ perSecond }) => perSecond)),
+      "CPU µs": rounded(
+        of(({ cpuUs }) => cpuUs),
+        1,
+      ),
+      "more CPU µs": rounded(
+        more(({ cpuUs }) => cpuUs),
+        1,
+      ),
+      "more CPU": percent(({ cpuUs }) => cpuUs),
+      ...(isLoopMeasured && { "loop µs": rounded(of(loop), 1), "more on the loop µs": rounded(more(loop), 1) }),
+      throughput: percent(({ perSecond }) => perSecond),
+    };
+  });
 }

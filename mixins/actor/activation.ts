@@ -250,13 +250,13 @@ export class Activation implements PipelineOwner {
       verdict: undefined,
     };
     const trace = "command" in request ? request.command.trace : undefined;
-    if (trace) append.cause = trace.commits(this.#version);
+    if (trace) append.cause = trace.commits();
     this.#pipeline.append(decided, append);
   }
 
   /** Called by the pipeline. */
   conclude(decided: Decided, verdict: Verdict): void {
-    if ("command" in decided.request) decided.request.command.trace?.concludes(verdict);
+    if ("command" in decided.request) decided.request.command.trace?.concludes(decided.version, verdict);
     if (verdict.kind === "ok") return this.#committed(decided);
     const { request } = decided;
     const footing = footingOf(this.#life);

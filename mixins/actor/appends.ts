@@ -3,7 +3,7 @@
 // activation changes anything, so that code which throws is a bug of its command alone.
 import { isPromise, Refusal, storableJson, type CommandId } from "../kernel/index.ts";
 import type { Reply } from "../contract/index.ts";
-import { traceContextOf } from "../tracing/index.ts";
+import { traceContextOf, type Span } from "../tracing/index.ts";
 import type { Append, NewEvent, RecordedCommand, TimerChange } from "../event-store/index.ts";
 import type { ActivationContext } from "./activation-context.ts";
 import { ABANDON, recordRefusal, recordReply } from "./answers.ts";
@@ -138,12 +138,19 @@ function metadataOf(
   now: string,
   events: number,
 ): string {
-  return JSON.stringify({
+  const text = JSON.stringify({
     ...metadata,
     ...(explicit && { commandId }),
-    ...(trace && traceContextOf(trace.caller)),
     ...(recordCommands && { command: kind, params, now, ...(events > 1 && { events }) }),
   });
+  return trace ? withTrace(text, trace.caller) : text;
+}
+
+/** More members of the object in the text. Within the object they cost three times as much; a `traceparent` has nothing to be escaped. */
+function withTrace(object: string, span: Span): string {
+  const { traceparent, tracestate } = traceContextOf(span);
+  const state = tracestate === undefined ? "" : `,"tracestate":${JSON.stringify(tracestate)}`;
+  return `${object.slice(0, -1)}${object === "{}" ? "" : ","}"traceparent":"${traceparent}"${state}}`;
 }
 
 function timerChange(stream: string, timer: Timer<any>, cause: string | undefined): TimerChange {

@@ -20,19 +20,13 @@ export class CommandTrace {
   /** The span in which the command was sent. Its events carry its `traceparent`. */
   readonly caller: Span;
   readonly #tracing: Tracing;
-  readonly #stream: string;
-  readonly #kind: string;
-  readonly #attributes = (): Attributes => ({
-    [ATTRIBUTES.stream]: this.#stream,
-    [ATTRIBUTES.command]: this.#kind,
-  });
+  readonly #attributes: Attributes;
   #open: Span | undefined;
 
   constructor(active: Tracing, caller: Span, stream: string, kind: string) {
     this.#tracing = active;
     this.caller = caller;
-    this.#stream = stream;
-    this.#kind = kind;
+    this.#attributes = { [ATTRIBUTES.stream]: stream, [ATTRIBUTES.command]: kind };
   }
 
   /** It waits in the mailbox, until the next step. */
@@ -61,12 +55,12 @@ export class CommandTrace {
   }
 
   /** It waits for the store's verdict. Answers the span, for the batch that commits it. */
-  commits(version: number): Span {
-    return this.#begin(SPANS.commit, () => ({ ...this.#attributes(), [ATTRIBUTES.version]: version }));
+  commits(): Span {
+    return this.#begin(SPANS.commit);
   }
 
-  concludes(verdict: Verdict): void {
-    this.#open?.set({ [ATTRIBUTES.verdict]: verdict.kind });
+  concludes(version: number, verdict: Verdict): void {
+    this.#open?.set({ [ATTRIBUTES.version]: version, [ATTRIBUTES.verdict]: verdict.kind });
     this.end(verdict.kind === "failed" ? verdict.error : undefined);
   }
 
@@ -77,10 +71,10 @@ export class CommandTrace {
   }
 
   /** A step begins where the one before ends. */
-  #begin(name: string, attributes = this.#attributes): Span {
+  #begin(name: string): Span {
     const at = performance.now();
     this.#open?.end(undefined, at);
-    return (this.#open = this.#tracing.begin({ name, parent: this.caller, attributes, at }));
+    return (this.#open = this.#tracing.beginIn(this.caller, name, this.#attributes, at));
   }
 }
 

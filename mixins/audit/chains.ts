@@ -1,6 +1,7 @@
 // Adds records to the chains, in the transaction of the consumer's checkpoint: an event is recorded exactly once, or not at all.
 // The row of a partition's head is locked first; of two writers the second waits and goes on from the first one's head.
 import type { Knex } from "knex";
+import { BOOKKEEPING } from "../database/siblings.ts";
 import { inChunks } from "../kernel/index.ts";
 import { actorOf, GENESIS, partitionOf, seal, type Entry } from "./record.ts";
 import type { Head, SigningKey } from "./signing.ts";
@@ -28,7 +29,7 @@ export class Chains {
     for (const head of heads) rows.push(...this.#link(head, parts.get(head.partition)!));
     for (const some of inChunks(rows)) await trx("audit_records").insert(some);
     for (const { partition, seq, hash } of lastOf(rows))
-      await trx("audit_heads").where({ partition }).update({ seq, hash });
+      await trx("audit_heads").where({ partition }).update({ seq, hash }).queryContext(BOOKKEEPING);
     return fresh.length;
   }
 
@@ -76,7 +77,8 @@ async function recordedOf(trx: Knex.Transaction, entries: readonly Entry[]): Pro
 
 async function lockHeads(trx: Knex.Transaction, partitions: readonly number[]): Promise<Head[]> {
   const read = async (): Promise<Head[]> => {
-    const rows = await trx("audit_heads").whereIn("partition", partitions).orderBy("partition").forUpdate();
+    const query = trx("audit_heads").whereIn("partition", partitions).orderBy("partition").forUpdate();
+    const rows = await query.queryContext(BOOKKEEPING);
     return rows.map(({ partition, seq, hash }) => ({ partition, seq: Number(seq), hash }));
   };
   const heads = await read();

@@ -19,11 +19,11 @@ import { callChain } from "./middlewares/call-chain.ts";
 import { BREAKER, circuitBreaker } from "./middlewares/circuit-breaker.ts";
 import { identity } from "./middlewares/identity.ts";
 import { logLevels } from "./middlewares/log-levels.ts";
-import { measureCalls } from "./middlewares/measure-calls.ts";
+import { observeCalls } from "./middlewares/observe-calls.ts";
 import { retries } from "./middlewares/retries.ts";
 import { stopping } from "./middlewares/stopping.ts";
 import { timeouts } from "./middlewares/timeouts.ts";
-import { tracingMiddlewares } from "./middlewares/tracing.ts";
+import { tracingMiddleware } from "./middlewares/tracing.ts";
 import { PlacementStrategy } from "./placement-strategy.ts";
 import { Regenerator } from "./regenerator.ts";
 import { NatsTransporter } from "./transporters/nats.ts";
@@ -39,10 +39,10 @@ const ANNOUNCE_MS = 200;
 /**
  * From the innermost to the outermost. Moleculer's own middlewares, except:
  *
- * - Metrics is `measureCalls`: Moleculer's counts every call and event, 7 µs a call, more than the rest of a call together.
+ * - Metrics is `observeCalls`: Moleculer's counts every call and event, 7 µs a call, more than the rest of a call together.
  * - CircuitBreaker and Bulkhead are ours: Moleculer's breaker is inside of the time-out and never sees one, and its bulkhead executes calls whose callers have given up.
  * - Timeout is `timeouts`: it makes one promise a call in place of seven.
- * - Tracing too: its exporters do not speak OTLP, and it measures calls only. `middlewares/tracing.ts` is there where traces are sent.
+ * - Tracing too: its exporters do not speak OTLP, and it measures calls only. `middlewares/tracing.ts` is there where traces are sent, and the spans of calls are begun and ended by `observeCalls`.
  * - Retry has no effect: its option is off, and `retries` repeats calls.
  */
 const MIDDLEWARES = [
@@ -67,7 +67,7 @@ const MIDDLEWARES = [
   "ErrorHandler",
   "Debounce",
   "Throttle",
-  measureCalls,
+  observeCalls,
   retries,
   identity,
   liveness,
@@ -77,9 +77,8 @@ const MIDDLEWARES = [
 function middlewares(): Middleware[] {
   const active = tracing();
   if (!active) return MIDDLEWARES;
-  const { outer, inner } = tracingMiddlewares(active);
   // Each attempt of a repeated call is a span of its own.
-  return [inner, ...MIDDLEWARES].toSpliced(MIDDLEWARES.indexOf(retries as unknown as Middleware) + 1, 0, outer);
+  return MIDDLEWARES.toSpliced(MIDDLEWARES.indexOf(retries as unknown as Middleware) + 1, 0, tracingMiddleware(active));
 }
 
 /** NATS where there is one, else TCP between the workers of one machine, else none. */

@@ -1,13 +1,14 @@
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import type { Knex } from "knex";
 import { ServiceBroker, type Service } from "moleculer";
 import { brokerOptions } from "../broker/index.ts";
-import { isOnPostgres, newDatabases, type Databases } from "../testing/servers.ts";
+import { Collector, isOnPostgres, newDatabases, type Databases } from "../testing/servers.ts";
+import { startTracing } from "../tracing/index.ts";
 import { locationOf } from "./environment.ts";
 import { readEnvironment } from "../kernel/index.ts";
 import { metricOf } from "../testing/broker.ts";
 import { databaseMetrics } from "./metrics.ts";
-import { databaseOf } from "./siblings.ts";
+import { BOOKKEEPING, databaseOf } from "./siblings.ts";
 import { migrate, openDatabase, Sql } from "./mixin.ts";
 import type { Database, Migration, Upsert } from "./index.ts";
 
@@ -241,4 +242,43 @@ test("the wait for a connection of the pool is measured", async () => {
   expect(await metricOf(broker, databaseMetrics.up, labels)).toBe(1);
   expect(await metricOf(broker, databaseMetrics.size, labels)).toBeGreaterThan(0);
   await broker.stop();
+});
+
+test("a statement of bookkeeping is a span only if it fails or is slow", async () => {
+  const collector = await Collector.start();
+  const tracing = (await startTracing(readEnvironment({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url })))!;
+  const database = await open();
+  const { knex } = database;
+  for (const table of ["notes", "books", "slow_books"])
+    await knex.schema.createTable(table, notes => notes.text("id").primary());
+  let now = performance.now();
+  const clock = jest.spyOn(performance, "now").mockImplementation(() => now);
+  knex.on("query", ({ sql }: { sql: string }) => (now += sql.includes("slow_books") ? 60 : 0));
+  const upsert = (table: string, isBookkeeping: boolean): Promise<void> =>
+    database.transaction(trx =>
+      database.upsert(trx, { table, columns: ["id"], keys: ["id"], rows: [["1"]], isBookkeeping }),
+    );
+  try {
+    await tracing.within({ name: "batch" }, async () => {
+      await upsert("notes", false);
+      await upsert("books", true);
+      await upsert("slow_books", true);
+      await knex("books").queryContext(BOOKKEEPING);
+      await expect(knex("lost_books").queryContext(BOOKKEEPING)).rejects.toThrow();
+    });
+  } finally {
+    clock.mockRestore();
+    await tracing.stop();
+    await database.close();
+    await collector.stop();
+  }
+  const [batch] = collector.spans.filter(({ name }) => name === "batch");
+  const statements = collector.spans.filter(({ parent }) => parent === batch!.id);
+  expect(
+    statements.map(({ name, hasFailed }) => [name, hasFailed]).filter(([name]) => /notes|books/.test(`${name}`)),
+  ).toEqual([
+    ["INSERT notes", false],
+    ["INSERT slow_books", false],
+    ["SELECT lost_books", true],
+  ]);
 });

@@ -5,5 +5,5 @@ export { Session, type SessionConfig } from "./dialects/postgres/session.ts";
 export { addShards, checkShards, shardsOf, type Shard } from "./dialects/postgres/shards.ts";
 export { answerState, type PoolUse } from "./health.ts";
 export { databaseOf, leaveCheckpointsOf } from "./service-database.ts";
-export { tracedStatements, type DatabaseSystem } from "./statements.ts";
+export { BOOKKEEPING, tracedStatements, type DatabaseSystem } from "./statements.ts";
 export { keepsTables, updateTables } from "./tables.ts";

@@ -11,6 +11,8 @@ export interface Upsert {
    * change saves work on their indexes: SQLite rewrites the entry of every index whose columns are set, equal or not.
    */
   readonly set?: readonly string[];
+  /** Whether it keeps the runtime's books: then it is seldom a span (`BOOKKEEPING`). Default false. */
+  readonly isBookkeeping?: boolean;
 }
 
 /** `insert into … (…)`, to be followed by the rows and by `conflict`. */

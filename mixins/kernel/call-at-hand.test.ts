@@ -1,6 +1,15 @@
 import { expect, test } from "@jest/globals";
 import { abandon } from "./abandoned.ts";
-import { callAtHand, callTimeLeftMs, logFor, workFor, workForNobody } from "./call-at-hand.ts";
+import {
+  callAtHand,
+  callTimeLeftMs,
+  logFor,
+  openCall,
+  spanAtHand,
+  workFor,
+  workForNobody,
+  workInSpan,
+} from "./call-at-hand.ts";
 
 const call = (timeout: number | null) => ({ options: { timeout }, startHrTime: process.hrtime() });
 
@@ -73,3 +82,27 @@ test("a request whose lines are logged is at hand meanwhile, and for no timer th
   ).toThrow("no");
   expect(callAtHand()).toBeUndefined();
 });
+
+test("a call joins the work that was opened for it, and no other one", async () => {
+  const [opened, other] = [call(1_000), call(60_000)];
+  const seen = await openCall(opened, "span", async () => {
+    const before = callAtHand();
+    const others = workFor(other, async () => [callAtHand(), spanAtHand()]);
+    const own = workFor(opened, async () => [callAtHand(), spanAtHand()]);
+    return [before, await others, await own, callAtHand(), spanAtHand()];
+  });
+  expect(seen).toEqual([undefined, [other, "span"], [opened, "span"], undefined, "span"]);
+  expect([callAtHand(), spanAtHand()]).toEqual([undefined, undefined]);
+});
+
+test("a span is at hand in what its work awaits; the call at hand stays, and none has neither", () =>
+  workFor(call(null), async () => {
+    const own = callAtHand();
+    await workInSpan("span", async () => {
+      await new Promise(setImmediate);
+      expect([callAtHand(), spanAtHand()]).toEqual([own, "span"]);
+      workInSpan(undefined, () => expect([callAtHand(), spanAtHand()]).toEqual([own, undefined]));
+      workForNobody(() => expect([callAtHand(), spanAtHand()]).toEqual([undefined, "span"]));
+    });
+    expect([callAtHand(), spanAtHand()]).toEqual([own, undefined]);
+  }));

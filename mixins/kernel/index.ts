@@ -7,9 +7,12 @@ export {
   logFor,
   callTimeLeftMs,
   hasQueriesInCalls,
+  openCall,
   queriesInCalls,
+  spanAtHand,
   workFor,
   workForNobody,
+  workInSpan,
 } from "./call-at-hand.ts";
 export { certificateEnd, certificateFilesIn, certificateState, type CertificateFile } from "./certificates.ts";
 export { inChunks } from "./chunks.ts";

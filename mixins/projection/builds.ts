@@ -20,6 +20,7 @@
 // its checkpoints.
 import type { Knex } from "knex";
 import type { Database } from "../database/index.ts";
+import { BOOKKEEPING } from "../database/siblings.ts";
 import {
   forgetConsumer,
   isAtOrPast,
@@ -100,7 +101,8 @@ export class Builds {
    * @throws Dropped
    */
   async hold(trx: Knex.Transaction, build: BuildId): Promise<void> {
-    const held = await trx("projection_builds").where(this.#key(build)).forUpdate().first("name");
+    const row = trx("projection_builds").where(this.#key(build)).forUpdate().first("name");
+    const held = await row.queryContext(BOOKKEEPING);
     if (!held)
       throw new Dropped(`projection ${this.#name}: build ${build.build} of version ${build.version} is dropped`);
   }

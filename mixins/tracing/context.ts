@@ -1,5 +1,4 @@
 // The span in which work goes on, also after it has waited: as we ask for it, and as OpenTelemetry's own instrumentations do.
-import { AsyncLocalStorage } from "node:async_hooks";
 import {
   ROOT_CONTEXT,
   SpanStatusCode,
@@ -10,43 +9,39 @@ import {
   type Span as OtelSpan,
   type SpanStatus,
 } from "@opentelemetry/api";
+import { spanAtHand, workInSpan } from "../kernel/index.ts";
 import { HeldSpan } from "./held-span.ts";
 import { RecordedSpan } from "./recorded-span.ts";
 
 export type OwnSpan = RecordedSpan | HeldSpan;
 
-/** A span of ours, or a context that OpenTelemetry has set for work of its own. */
-const storage = new AsyncLocalStorage<OwnSpan | Context | undefined>();
-
 /** Undefined also when it has ended: work that goes on in its name is no part of it. */
 export function currentSpan(): OwnSpan | undefined {
-  const current = storage.getStore();
+  const current = spanAtHand();
   return isOwn(current) && current.isRecording ? current : undefined;
 }
 
-export const withSpan = <T>(span: OwnSpan | undefined, work: () => T): T => storage.run(span, work);
+export const withSpan = <T>(span: OwnSpan | undefined, work: () => T): T => workInSpan(span, work);
 
-const isOwn = (current: OwnSpan | Context | undefined): current is OwnSpan =>
-  current instanceof HeldSpan || current instanceof RecordedSpan;
+const isOwn = (current: unknown): current is OwnSpan => current instanceof HeldSpan || current instanceof RecordedSpan;
 
 /** Makes contexts only for those who ask: our own spans need none. */
 export const contextManager: ContextManager = {
   active() {
-    const current = storage.getStore();
-    if (!isOwn(current)) return current ?? ROOT_CONTEXT;
+    const current = spanAtHand();
+    if (!isOwn(current)) return (current as Context | undefined) ?? ROOT_CONTEXT;
     return trace.setSpan(ROOT_CONTEXT, apiSpanOf(current));
   },
-  with: (context, work, thisArg, ...args) => storage.run(context, () => work.apply(thisArg!, args)),
+  with: (context, work, thisArg, ...args) => workInSpan(context, () => work.apply(thisArg!, args)),
   bind(context, target) {
     if (typeof target !== "function") return target;
-    const bound = (...args: unknown[]): unknown => storage.run(context, () => target(...args) as unknown);
+    const bound = (...args: unknown[]): unknown => workInSpan(context, () => target(...args) as unknown);
     return bound as typeof target;
   },
   enable() {
     return this;
   },
   disable() {
-    storage.disable();
     return this;
   },
 };

@@ -17,7 +17,7 @@ import { newSpanId } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { ATTRIBUTES } from "./names.ts";
 import type { HeldTrace } from "./tail-rule.ts";
-import { attributesOf, type Attributes, type Span, type SpanStart } from "./tracing.ts";
+import { attributesOf, nameOf, type Attributes, type Cause, type Span, type SpanStart } from "./tracing.ts";
 
 export const KINDS = {
   internal: SpanKind.INTERNAL,
@@ -33,27 +33,46 @@ interface NotedEvent {
   readonly attributes?: Attributes;
 }
 
+type Given = SpanStart["attributes"];
+type Kind = keyof typeof KINDS;
+
+/** What few spans have. */
+interface More {
+  causes?: readonly Cause[];
+  events?: NotedEvent[];
+  status?: SpanStatus;
+  /** A span of a trace that is kept, which works for this one too. */
+  servedBy?: SpanContext;
+}
+
 export class HeldSpan implements Span {
   readonly trace: HeldTrace;
   readonly parent: HeldSpan | SpanContext | undefined;
-  readonly start: SpanStart;
-  name: string;
+  #name: SpanStart["name"];
   /** The span of its trace that has ended before it. */
   before: HeldSpan | undefined;
+  readonly #kind: Kind;
+  readonly #given: Given;
   readonly #beganAt: number;
   #endedAt: number | undefined;
   #id: string | undefined;
-  #more: Attributes[] | undefined;
-  #events: NotedEvent[] | undefined;
-  #status: SpanStatus | undefined;
-  #servedBy: SpanContext | undefined;
+  #set: Attributes | undefined;
+  #more: More | undefined;
 
-  constructor(trace: HeldTrace, parent: HeldSpan | SpanContext | undefined, start: SpanStart) {
+  constructor(
+    trace: HeldTrace,
+    parent: HeldSpan | SpanContext | undefined,
+    name: SpanStart["name"],
+    kind: Kind,
+    given: Given,
+    at: number,
+  ) {
     this.trace = trace;
     this.parent = parent;
-    this.start = start;
-    this.name = start.name;
-    this.#beganAt = start.at ?? performance.now();
+    this.#name = name;
+    this.#kind = kind;
+    this.#given = given;
+    this.#beganAt = at;
     trace.open++;
   }
 
@@ -87,25 +106,31 @@ export class HeldSpan implements Span {
     return this.#endedAt === undefined;
   }
   get hasFailed(): boolean {
-    return this.#status?.code === SpanStatusCode.ERROR;
+    return this.#more?.status?.code === SpanStatusCode.ERROR;
   }
   /** Milliseconds that it has taken. */
   get ms(): number {
     return this.#endedAt! - this.#beganAt;
   }
+  get causes(): readonly Cause[] {
+    return this.#more?.causes ?? [];
+  }
+  get more(): More {
+    return (this.#more ??= {});
+  }
 
   set(attributes: Attributes): void {
-    if (this.isRecording) this.#more = this.#more ? [...this.#more, attributes] : [attributes];
+    if (this.isRecording) this.#set = this.#set ? { ...this.#set, ...attributes } : attributes;
   }
   rename(name: string): void {
-    if (this.isRecording) this.name = name;
+    if (this.isRecording) this.#name = name;
   }
   event(name: string, at: number = performance.now(), attributes?: Attributes): void {
-    if (this.isRecording) (this.#events ??= []).push({ name, at, ...(attributes && { attributes }) });
+    if (this.isRecording) (this.more.events ??= []).push({ name, at, ...(attributes && { attributes }) });
   }
   /** It has failed, or, without a text, only its status says so. */
   fail(message?: string): void {
-    if (this.isRecording) this.#status = { code: SpanStatusCode.ERROR, ...(message !== undefined && { message }) };
+    if (this.isRecording) this.more.status = { code: SpanStatusCode.ERROR, ...(message !== undefined && { message }) };
   }
   end(error?: unknown, at: number = performance.now()): void {
     if (!this.isRecording) return;
@@ -114,14 +139,10 @@ export class HeldSpan implements Span {
     this.trace.rule.take(this);
   }
 
-  /** To a span of a trace that is kept, which works for this one too. */
-  linkTo(servedBy: SpanContext): void {
-    this.#servedBy = servedBy;
-  }
-
   /** As the SDK's processors and exporters take it: kept. `links`: to its causes. */
   toReadable(resource: Resource, links: Link[]): ReadableSpan {
-    const { trace, parent, name, start } = this;
+    const { trace, parent } = this;
+    const { status = { code: SpanStatusCode.UNSET }, events = [], servedBy } = this.#more ?? {};
     // The clock may have been set meanwhile: the span ended about now.
     const epoch = Date.now() - performance.now();
     const time = (ms: number) => millisToHrTime(epoch + ms);
@@ -129,18 +150,18 @@ export class HeldSpan implements Span {
     const parentSpanContext =
       parent instanceof HeldSpan ? { ...spanContext, spanId: parent.id, traceFlags: TraceFlags.NONE } : parent;
     return {
-      name,
-      kind: KINDS[start.kind ?? "internal"],
+      name: nameOf(this.#name),
+      kind: KINDS[this.#kind],
       spanContext: () => spanContext,
       ...(parentSpanContext && { parentSpanContext }),
       startTime: time(this.#beganAt),
       endTime: time(this.#endedAt!),
       duration: millisToHrTime(this.ms),
       ended: true,
-      status: this.#status ?? { code: SpanStatusCode.UNSET },
-      attributes: shortened(attributesOf(start), ...(this.#more ?? [])),
-      events: (this.#events ?? []).map(event => readableEvent(event, time)),
-      links: this.#servedBy ? [...links, { context: this.#servedBy }] : links,
+      status,
+      attributes: shortened(attributesOf(this.#given), this.#set),
+      events: events.map(event => readableEvent(event, time)),
+      links: servedBy ? [...links, { context: servedBy }] : links,
       resource,
       instrumentationScope: SCOPE,
       droppedAttributesCount: 0,

@@ -25,8 +25,9 @@ export interface NewTraceId {
 export function newTraceId(): NewTraceId {
   const id = random(TRACE_CHARS);
   const at = (used - TRACE_CHARS) / 2;
-  const word = (n: number): number => POOL.readUInt32BE(at + 4 * n);
-  return { id, draw: (word(0) ^ word(1) ^ word(2) ^ word(3)) >>> 0 };
+  const first = POOL.readUInt32BE(at) ^ POOL.readUInt32BE(at + 4);
+  const second = POOL.readUInt32BE(at + 8) ^ POOL.readUInt32BE(at + 12);
+  return { id, draw: (first ^ second) >>> 0 };
 }
 
 export const newSpanId = (): string => random(SPAN_CHARS);

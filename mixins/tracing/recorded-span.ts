@@ -50,10 +50,11 @@ export class RecordedSpan implements Span {
     this.otel.addEvent(name, at);
   }
 
-  end(error?: unknown): void {
+  /** `at`: given always, since the SDK reads another clock for the end of a span whose start it was given. */
+  end(error?: unknown, at: number = performance.now()): void {
     if (!this.otel.isRecording()) return;
     if (error !== undefined) this.#fail(error);
-    this.otel.end();
+    this.otel.end(at);
   }
 
   #fail(error: unknown): void {

@@ -80,7 +80,7 @@ export function openTracing(options: SdkOptions): Tracing {
   const rule = new TailRule(
     { ...limits, slowMs: options.TRACE_SLOW_MS },
     held => {
-      for (const span of held) queue.onEnd(span.toReadable(resource, linksOf(span.start.causes ?? [])));
+      for (const span of held) queue.onEnd(span.toReadable(resource, linksOf(span.causes)));
     },
     spans => (counts.notHeld += spans),
   );
@@ -103,8 +103,10 @@ export function openTracing(options: SdkOptions): Tracing {
   const flush = (): Promise<void> => provider.forceFlush({ timeoutMillis: limits.flushMs }).catch(() => {});
   return {
     begin: start => spans.begin(start),
+    beginIn: (parent, name, attributes, at) => spans.beginIn(parent, name, attributes, at),
     within: (start, work) => spans.within(start, work),
     inside: (span, work) => spans.inside(span, work),
+    insideOf: (call, span, work) => spans.insideOf(call, span, work),
     current: () => spans.current(),
     counts,
     flush,

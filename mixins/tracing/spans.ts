@@ -9,14 +9,23 @@ import {
   type Tracer,
 } from "@opentelemetry/api";
 import { parseTraceParent, TraceState } from "@opentelemetry/core";
+import { openCall } from "../kernel/index.ts";
 import { currentSpan, withSpan, type OwnSpan } from "./context.ts";
 import { HeldSpan, KINDS } from "./held-span.ts";
 import { newTraceId, type TraceIds } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { RecordedSpan } from "./recorded-span.ts";
 import type { Sampler } from "./sampler.ts";
-import type { TailRule } from "./tail-rule.ts";
-import { attributesOf, type Cause, type Span, type SpanStart, type Tracing } from "./tracing.ts";
+import type { HeldTrace, TailRule } from "./tail-rule.ts";
+import {
+  attributesOf,
+  nameOf,
+  type Attributes,
+  type Cause,
+  type Span,
+  type SpanStart,
+  type Tracing,
+} from "./tracing.ts";
 
 export interface SpansOptions {
   /** Keeps every span that it makes. */
@@ -26,7 +35,7 @@ export interface SpansOptions {
   readonly rule: TailRule;
 }
 
-export class Spans implements Pick<Tracing, "begin" | "within" | "inside" | "current"> {
+export class Spans implements Pick<Tracing, "begin" | "beginIn" | "within" | "inside" | "insideOf" | "current"> {
   readonly #options: SpansOptions;
 
   constructor(options: SpansOptions) {
@@ -36,16 +45,21 @@ export class Spans implements Pick<Tracing, "begin" | "within" | "inside" | "cur
   begin(start: SpanStart): OwnSpan {
     if (start.causes !== undefined) return this.#beginFor(start.causes, start);
     const parent = start.parent === undefined ? this.current() : start.parent;
-    if (parent instanceof HeldSpan) return new HeldSpan(parent.trace, parent, start);
+    if (parent instanceof HeldSpan) return hold(parent.trace, parent, start);
     if (parent instanceof RecordedSpan) return this.#record(parent.context, start);
     const remote = parent ? contextsOf([parent])[0] : undefined;
     return remote ? this.#goOn(remote, start) : this.#beginTrace(start);
   }
 
+  beginIn(parent: Span, name: string, attributes: Attributes, at: number): OwnSpan {
+    if (parent instanceof HeldSpan) return new HeldSpan(parent.trace, parent, name, "internal", attributes, at);
+    return this.begin({ name, parent, attributes, at });
+  }
+
   #beginTrace(start: SpanStart): OwnSpan {
     const { sampler, ids, rule } = this.#options;
     const trace = newTraceId();
-    if (!sampler.keepsNew(trace)) return new HeldSpan(rule.begin(trace.id), undefined, start);
+    if (!sampler.keepsNew(trace)) return hold(rule.begin(trace.id), undefined, start);
     ids.announce(trace.id);
     return this.#record(ROOT_CONTEXT, start);
   }
@@ -56,7 +70,7 @@ export class Spans implements Pick<Tracing, "begin" | "within" | "inside" | "cur
     const { traceId } = remote;
     const within = trace.setSpanContext(ROOT_CONTEXT, remote);
     if (sampler.keeps(traceId, within)) return this.#record(within, start);
-    return new HeldSpan(rule.traceOf(traceId), remote, start);
+    return hold(rule.traceOf(traceId), remote, start);
   }
 
   /**
@@ -75,7 +89,7 @@ export class Spans implements Pick<Tracing, "begin" | "within" | "inside" | "cur
       return held.length + linked.length > 0 ? this.#holdAlone(start) : this.#beginTrace(start);
     const span = this.#record(ROOT_CONTEXT, start, linked);
     // Hardly one of these is ever kept. If so, it links to the span that works for it, instead of the other way round.
-    for (const cause of held) cause.linkTo(span.otel.spanContext());
+    for (const cause of held) cause.more.servedBy = span.otel.spanContext();
     return span;
   }
 
@@ -83,20 +97,25 @@ export class Spans implements Pick<Tracing, "begin" | "within" | "inside" | "cur
     const first = causes[0]!;
     const id = traceIdOf(first);
     if (!causes.every(cause => traceIdOf(cause) === id)) return this.#holdAlone(start);
-    if (first instanceof HeldSpan) return new HeldSpan(first.trace, first, start);
+    if (first instanceof HeldSpan) return hold(first.trace, first, start);
     const [remote] = contextsOf([first]);
     return remote ? this.#goOn(remote, start) : this.#beginTrace(start);
   }
 
   #holdAlone(start: SpanStart): HeldSpan {
-    return new HeldSpan(this.#options.rule.begin(newTraceId().id), undefined, start);
+    return hold(this.#options.rule.begin(newTraceId().id), undefined, start);
   }
 
   #record(within: Context, start: SpanStart, linked = contextsOf(start.causes ?? [])): RecordedSpan {
-    const { name, kind = "internal" } = start;
-    const attributes = attributesOf(start);
-    const options = { kind: KINDS[kind], ...(attributes && { attributes }), links: linksTo(linked) };
-    return new RecordedSpan(this.#options.tracer.startSpan(name, options, within));
+    const { name, kind = "internal", at: startTime } = start;
+    const attributes = attributesOf(start.attributes);
+    const options = {
+      kind: KINDS[kind],
+      ...(attributes && { attributes }),
+      links: linksTo(linked),
+      ...(startTime !== undefined && { startTime }),
+    };
+    return new RecordedSpan(this.#options.tracer.startSpan(nameOf(name), options, within));
   }
 
   within<T>(start: SpanStart, work: (span: Span) => T): T {
@@ -121,9 +140,20 @@ export class Spans implements Pick<Tracing, "begin" | "within" | "inside" | "cur
     return withSpan(span as OwnSpan | undefined, work);
   }
 
+  insideOf<C extends object, T>(call: C, span: Span, work: (call: C) => T): T {
+    return openCall(call, span, work);
+  }
+
   current(): OwnSpan | undefined {
     return currentSpan();
   }
+}
+
+function hold(trace: HeldTrace, parent: HeldSpan | SpanContext | undefined, start: SpanStart): HeldSpan {
+  const { name, kind = "internal", attributes, causes, at = performance.now() } = start;
+  const span = new HeldSpan(trace, parent, name, kind, attributes, at);
+  if (causes) span.more.causes = causes;
+  return span;
 }
 
 /** Each once. A text that is no `traceparent` is left out: it comes from clients, and from rows of any age. */

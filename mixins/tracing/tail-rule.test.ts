@@ -22,7 +22,7 @@ function open({ slowMs = NEVER_MS, isSampled = false } = {}): void {
   const rule = new TailRule(
     { slowMs, ...LIMITS },
     held => {
-      for (const span of held) processor.onEnd(span.toReadable(RESOURCE, linksOf(span.start.causes ?? [])));
+      for (const span of held) processor.onEnd(span.toReadable(RESOURCE, linksOf(span.causes)));
     },
     spans => (dropped += spans),
   );

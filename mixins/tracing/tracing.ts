@@ -49,8 +49,11 @@ export function carriedCause({ traceparent, tracestate }: Partial<TraceContext> 
 }
 
 export interface SpanStart {
-  /** One of `SPANS`, or the name of an action, a route or a statement: few different ones, no ids. */
-  readonly name: string;
+  /**
+   * One of `SPANS`, or the name of an action, a route or a statement: few different ones, no ids. By a function where it takes
+   * time to find: it is called, later, only for a span that is kept.
+   */
+  readonly name: string | (() => string);
   readonly kind?: "internal" | "server" | "client" | "producer" | "consumer";
   /** The span that it is a part of. Default: the current one. */
   readonly parent?: Parent | undefined;
@@ -65,16 +68,22 @@ export interface SpanStart {
   readonly at?: number;
 }
 
-export const attributesOf = ({ attributes }: SpanStart): Attributes | undefined =>
-  typeof attributes === "function" ? attributes() : attributes;
+export const nameOf = (given: SpanStart["name"]): string => (typeof given === "function" ? given() : given);
+
+export const attributesOf = (given: SpanStart["attributes"]): Attributes | undefined =>
+  typeof given === "function" ? given() : given;
 
 export interface Tracing {
   /** Begins a span. The caller ends it. */
   begin(start: SpanStart): Span;
+  /** The same for a piece of `parent`, where there are many: no object but the span is made. `at`: as `performance.now()` has it. */
+  beginIn(parent: Span, name: string, attributes: Attributes, at: number): Span;
   /** Does the work as a span, which is the current one meanwhile and ends with it. */
   within<T>(start: SpanStart, work: (span: Span) => T): T;
   /** Does the work, in which this span is the current one; undefined: none is. */
   inside<T>(span: Span | undefined, work: () => T): T;
+  /** Like `inside`, for a call: the kernel's `workFor`, which follows for the same one, then enters nothing more. */
+  insideOf<C extends object, T>(call: C, span: Span, work: (call: C) => T): T;
   /** The current span, unless it has ended: work that goes on in its name has a trace of its own, or none. */
   current(): Span | undefined;
   /** Since the process began. */

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { ServiceBroker } from "moleculer";
 import { brokerOptions } from "../index.ts";
@@ -58,6 +59,18 @@ test("a call whose client has left while it waited is not begun, nor is a call t
   expect(names()).toEqual(["first", "stays"]);
   begun[1]!.end();
   await stays;
+});
+
+test("a call that has waited is begun in its own context, not in that of the call which ends", async () => {
+  const caller = new AsyncLocalStorage<string>();
+  const begun: (string | undefined)[] = [];
+  const work = async (): Promise<void> => {
+    begun.push(caller.getStore());
+    await new Promise(setImmediate);
+  };
+  const bounded = bulkhead.localAction(work, { name: "a", bulkhead: { concurrency: 1, queue: 1 } });
+  await Promise.all(["first", "second"].map(name => caller.run(name, () => bounded({ options: {} } as never))));
+  expect(begun).toEqual(["first", "second"]);
 });
 
 test("a place is given back whatever the call does, also when it throws at once", async () => {

@@ -1,6 +1,7 @@
 // Bounds the calls of one action that run at once on this node, and the calls that wait. One more is Unavailable, so
 // that a slow dependency fills neither memory nor the loop. Moleculer's own (0.15.2) executes waiting calls whose
 // callers have given up; here a call is not begun whose time ran out while it waited, or whose client has left.
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { ActionSchema, Context } from "moleculer";
 import { callErrors } from "../../contract/index.ts";
 import { elapsedMs, isAbandoned } from "../../kernel/index.ts";
@@ -17,6 +18,8 @@ interface Waiting {
   readonly ctx: Ctx;
   readonly resolve: (answer: Promise<unknown>) => void;
   readonly reject: (error: Error) => void;
+  /** Runs what it is given in the call's own context. */
+  readonly inOwn: ReturnType<typeof AsyncLocalStorage.snapshot>;
 }
 
 export const bulkhead = {
@@ -42,7 +45,7 @@ export const bulkhead = {
     const end = (): void => {
       running--;
       for (let first = waiting.shift(); first; first = waiting.shift()) {
-        if (!isLate(first.ctx) && !isAbandoned(first.ctx)) return first.resolve(begin(first.ctx));
+        if (!isLate(first.ctx) && !isAbandoned(first.ctx)) return first.resolve(first.inOwn(begin, first.ctx));
         first.reject(callErrors.DEADLINE_PASSED({ message: `${action.name}: not begun in time` }));
       }
     };
@@ -55,7 +58,9 @@ export const bulkhead = {
             retryAfterMs: 250,
           }),
         );
-      return new Promise((resolve, reject) => waiting.push({ ctx, resolve, reject }));
+      // It is begun by the end of another call, and not as a part of that one.
+      const inOwn = AsyncLocalStorage.snapshot();
+      return new Promise((resolve, reject) => waiting.push({ ctx, resolve, reject, inOwn }));
     };
   },
 };

@@ -1,5 +1,6 @@
-// A span for each call of an action: one where it is done, and for a call of another node one more at the caller. What is
-// between the two is the bus. A plain event has one where it is emitted and one for each listener. Not in the list of a process that traces nothing.
+// The spans of calls: one where an action is done, which `observe-calls.ts` ends, and for a call of another node one more at the
+// caller. What is between the two is the bus. A plain event has one where it is emitted and one for each listener. Not in the
+// list of a process that traces nothing.
 //
 // Actions of the runtime that only operators and other nodes of the cluster call (`permission: "operations:…"`) begin no trace:
 // consumers read logs all the time. Within a trace they are spans like others.
@@ -17,9 +18,7 @@ import {
   type Tracing,
 } from "../../tracing/index.ts";
 
-/** Where a call keeps its span. In a WeakMap of calls it would cost the garbage collection more than the span itself. */
-const SPAN = Symbol("span");
-type Ctx = Omit<Context, "headers"> & { headers?: Record<string, string>; [SPAN]?: Span };
+type Ctx = Omit<Context, "headers"> & { headers?: Record<string, string> };
 type Next = (ctx: Ctx) => Promise<unknown>;
 type Action = ActionSchema & {
   readonly name: string;
@@ -28,31 +27,28 @@ type Action = ActionSchema & {
   readonly traced?: boolean;
 };
 
-/** The outer one begins and ends spans, the inner one does an action's work in its span, for whichever call it was begun. */
-export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middleware; readonly inner: Middleware } {
+/** Begins the span of a call that this node answers; undefined for one that is none. `at`: as `performance.now()` has it. */
+export type BeginCall = (ctx: Context, at: number) => Span | undefined;
+
+/** Undefined for an action whose calls are no spans. */
+export function callTracing(tracing: Tracing, broker: ServiceBroker, action: Action): BeginCall | undefined {
+  if (!isTraced(action)) return undefined;
+  const { name } = action;
+  const begins = !isOfOperations(action);
+  const attributes = attributesOf(name);
+  return (ctx, at) => {
+    const isRemote = ctx.nodeID !== broker.nodeID;
+    const parent: Parent | undefined = isRemote ? carriedCause((ctx as Ctx).headers) : tracing.current();
+    if (parent === undefined && !begins) return undefined;
+    return tracing.begin({ name, kind: isRemote ? "server" : "internal", parent: parent ?? null, attributes, at });
+  };
+}
+
+export function tracingMiddleware(tracing: Tracing): Middleware {
   const emit = tracedEmit(tracing);
-  let broker: ServiceBroker;
-  const outer = {
-    name: "Tracing of calls",
-    created(own: ServiceBroker) {
-      broker = own;
-      measure(own, tracing.counts);
-    },
-    localAction(next: Next, action: Action): Next {
-      if (!isTraced(action)) return next;
-      const begins = !isOfOperations(action);
-      const attributes = attributesOf(action.name);
-      return ctx => {
-        const isRemote = ctx.nodeID !== broker.nodeID;
-        const parent: Parent | undefined = isRemote ? carriedCause(ctx.headers) : tracing.current();
-        if (parent === undefined && !begins) return next(ctx);
-        const kind = isRemote ? "server" : "internal";
-        return tracing.within({ name: action.name, kind, parent: parent ?? null, attributes }, span => {
-          ctx[SPAN] = span;
-          return next(ctx);
-        });
-      };
-    },
+  return {
+    name: "Tracing",
+    created: (broker: ServiceBroker) => measure(broker, tracing.counts),
     remoteAction(next: Next, action: Action): Next {
       if (!isTraced(action)) return next;
       const attributes = attributesOf(action.name);
@@ -90,19 +86,7 @@ export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middlewa
       };
     },
     stopped: () => tracing.flush(),
-  };
-  const inner = {
-    name: "Tracing of actions",
-    localAction: (next: Next, action: Action): Next =>
-      // A call that has waited for others is begun by the end of one of them, in that one's context.
-      isTraced(action)
-        ? ctx => {
-            const span = ctx[SPAN];
-            return span ? tracing.inside(span, () => next(ctx)) : next(ctx);
-          }
-        : next,
-  };
-  return { outer, inner } as unknown as { outer: Middleware; inner: Middleware };
+  } as unknown as Middleware;
 }
 
 interface EventOptions {

@@ -1,5 +1,7 @@
 // Feeds that share the reader of a log, over a log in memory whose readers are counted.
 import { beforeEach, expect, test } from "@jest/globals";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { CursorNotInLog } from "../log/identity.ts";
 import { Source } from "../log/source.fixture.ts";
 import type { LogEvent } from "../log/source.ts";
@@ -133,6 +135,24 @@ test("the reader ends with the last feed, also while one waits", async () => {
   for (const feed of feeds) feed.close();
   expect((await Promise.all(waiting)).map(({ events }) => events)).toEqual([[], []]);
   expect(readers).toBe(0);
+});
+
+test("a feed keeps nothing of its waits for a quiet log", async () => {
+  setFlagsFromString("--expose-gc");
+  const gc = runInNewContext("gc") as () => void;
+  const heap = (): number => {
+    gc();
+    return process.memoryUsage().heapUsed;
+  };
+  const feed = await openAtEnd();
+  const wait = async (times: number): Promise<void> => {
+    for (let n = 0; n < times; n++) await feed.next(10);
+  };
+  await wait(1_000);
+  const before = heap();
+  await wait(10_000);
+  expect((heap() - before) / 10_000).toBeLessThan(100);
+  feed.close();
 });
 
 test("the place after a part of a page is the one before it, and after its end the one after it", async () => {

@@ -302,6 +302,7 @@ export class Checkpoint {
       columns: ["consumer", "actor_stream", "version"],
       keys: ["consumer", "actor_stream"],
       rows: [...versions].map(([stream, version]) => [consumer, stream, version]),
+      isBookkeeping: true,
     });
   }
 

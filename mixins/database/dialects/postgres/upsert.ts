@@ -1,4 +1,5 @@
 import type { Knex } from "knex";
+import { BOOKKEEPING } from "../../statements.ts";
 import { conflict, insertInto, quoted, type Upsert } from "../../upsert.ts";
 
 /** Rows a statement: some hundred kilobytes. */
@@ -16,13 +17,11 @@ export async function upsertPostgres(trx: Knex.Transaction, upsert: Upsert): Pro
   const names = columns.map(column => `${JSON.stringify(column)}:`);
   const recordOf = (row: Upsert["rows"][number]): string =>
     `{${row.map((value, i) => names[i] + JSON.stringify(storable(value))).join(",")}}`;
-  for (let from = 0; from < rows.length; from += ROWS_MAX)
-    await trx.raw(statement, [
-      `[${rows
-        .slice(from, from + ROWS_MAX)
-        .map(recordOf)
-        .join(",")}]`,
-    ]);
+  for (let from = 0; from < rows.length; from += ROWS_MAX) {
+    const records = rows.slice(from, from + ROWS_MAX).map(recordOf);
+    const sent = trx.raw(statement, [`[${records.join(",")}]`]);
+    await (upsert.isBookkeeping === true ? sent.queryContext(BOOKKEEPING) : sent);
+  }
 }
 
 /** Half a surrogate pair is no text to Postgres; it comes out as U+FFFD, as when it is bound by itself. */

@@ -1,4 +1,5 @@
 import type { Knex } from "knex";
+import { BOOKKEEPING } from "../../statements.ts";
 import { conflict, insertInto, type Upsert } from "../../upsert.ts";
 
 /** Values bound by one statement: below SQLite's 32 766. */
@@ -14,7 +15,8 @@ export async function upsertSqlite(trx: Knex.Transaction, upsert: Upsert): Promi
     const size = ROWS.find(size => size <= left && size * columns.length <= BOUND_MAX) ?? 1;
     const values = Array.from({ length: size }, () => one).join(",");
     const some = rows.slice(from, from + size).flat() as Knex.RawBinding[];
-    await trx.raw(`${insertInto(upsert)} values ${values} ${conflict(upsert)}`, some);
+    const statement = trx.raw(`${insertInto(upsert)} values ${values} ${conflict(upsert)}`, some);
+    await (upsert.isBookkeeping === true ? statement.queryContext(BOOKKEEPING) : statement);
     from += size;
     // Thousands of rows are tens of milliseconds: others get a turn in between.
     if (from < rows.length) await new Promise(resolve => setImmediate(resolve));

@@ -1,5 +1,6 @@
-// Counts the calls that this process answers: how many, how they end, how long they take. Also what it knows of the bus. Costs
-// a call 0.3 µs; with METRICS=off nothing.
+// Counts the calls that this process answers: how many, how they end, how long they take; and makes each a span where the process
+// traces. One middleware does both, for one reading of the clock and one promise serve both. Also what it knows of the bus. Costs
+// a call 0.3 µs without traces; with METRICS=off nothing.
 import type { ActionSchema, Context, Middleware, ServiceBroker } from "moleculer";
 import {
   certificateEnd,
@@ -9,57 +10,87 @@ import {
   minutes,
   unreadyServices,
 } from "../../kernel/index.ts";
-import { metersOf, reading, type Meters, type Reading, type Series } from "../../metrics/index.ts";
-import { tracing } from "../../tracing/index.ts";
+import { metersOf, reading, type Distribution, type Meters, type Reading, type Series } from "../../metrics/index.ts";
+import { tracing, type Span } from "../../tracing/index.ts";
 import { busMetrics, callMetrics, type CallOutcome } from "../metrics.ts";
+import { callTracing } from "./tracing.ts";
 
 type Next = (ctx: Context) => Promise<unknown>;
 type Action = ActionSchema & { readonly name: string; readonly service: { readonly fullName: string } };
 
-export const measureCalls = (broker: ServiceBroker): Middleware => {
+export const observeCalls = (broker: ServiceBroker): Middleware => {
   const meters = metersOf(broker);
-  const name = "Measure calls";
-  if (!meters) return { name };
   return {
-    name,
-    created: () => measureBus(broker, meters),
-    localAction: ((next: Next, action: Action) => measured(meters, next, action)) as never,
-    ...packetsOf(meters),
+    name: "Observe calls",
+    localAction: ((next: Next, action: Action) => observed(broker, next, action)) as never,
+    ...(meters && { created: () => measureBus(broker, meters), ...packetsOf(meters) }),
   };
 };
 
-function measured(meters: Meters, next: Next, { name: action, service: { fullName: service } }: Action): Next {
-  const active = meters.gauge(callMetrics.active, { service });
-  const duration = meters.histogram(callMetrics.duration, { action });
-  const counts = new Map<CallOutcome, Series>();
-  const countOf = (outcome: CallOutcome): Series => {
-    let count = counts.get(outcome);
-    if (!count) counts.set(outcome, (count = meters.counter(callMetrics.calls, { action, outcome })));
-    return count;
-  };
-  const ok = countOf("ok");
-  meters.begin(callMetrics.calls, { action });
+function observed(broker: ServiceBroker, next: Next, action: Action): Next {
+  const meters = metersOf(broker);
+  const meter = meters && new CallMeter(meters, action);
   const traces = tracing();
+  const begin = traces && callTracing(traces, broker, action);
+  if (!meter && !begin) return next;
   return ctx => {
     const startedAt = performance.now();
-    active.value++;
-    const span = traces?.current();
-    const end = (count: Series): void => {
-      active.value--;
-      count.value++;
-      duration.observe((performance.now() - startedAt) / 1_000, span);
+    const span = begin?.(ctx, startedAt);
+    meter?.begins();
+    // An error is one: Moleculer's ErrorHandler, which is inside, makes one of all that is thrown.
+    const end = (error?: unknown): void => {
+      const at = performance.now();
+      meter?.ends((at - startedAt) / 1_000, error, span ?? traces?.current());
+      span?.end(error, at);
     };
-    return next(ctx).then(
+    return (span ? traces!.insideOf(ctx, span, next) : next(ctx)).then(
       answer => {
-        end(ok);
+        end();
         return answer;
       },
       (error: unknown) => {
-        end(countOf(outcomeOf(error)));
+        end(error);
         throw error;
       },
     );
   };
+}
+
+/** Counts the calls of one action. */
+class CallMeter {
+  readonly #meters: Meters;
+  readonly #action: string;
+  readonly #active: Series;
+  readonly #duration: Distribution;
+  readonly #counts = new Map<CallOutcome, Series>();
+  readonly #ok: Series;
+
+  constructor(meters: Meters, { name, service: { fullName } }: Action) {
+    this.#meters = meters;
+    this.#action = name;
+    this.#active = meters.gauge(callMetrics.active, { service: fullName });
+    this.#duration = meters.histogram(callMetrics.duration, { action: name });
+    this.#ok = this.#countOf("ok");
+    meters.begin(callMetrics.calls, { action: name });
+  }
+
+  begins(): void {
+    this.#active.value++;
+  }
+
+  /** `span`: in which it was, for an exemplar. */
+  ends(seconds: number, error: unknown, span: Span | undefined): void {
+    this.#active.value--;
+    (error === undefined ? this.#ok : this.#countOf(outcomeOf(error))).value++;
+    this.#duration.observe(seconds, span);
+  }
+
+  #countOf(outcome: CallOutcome): Series {
+    let count = this.#counts.get(outcome);
+    if (!count)
+      this.#counts.set(outcome, (count = this.#meters.counter(callMetrics.calls, { action: this.#action, outcome })));
+    return count;
+  }
 }
 
 function outcomeOf(error: unknown): CallOutcome {
