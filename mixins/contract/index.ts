@@ -1,6 +1,12 @@
 export { badCursor, Cursor, cursorOf, oneOfPageAndCursor, readCursor, type CursorValue } from "./cursor.ts";
 export { inCallersWords, refusedOf, type Refused, type Words } from "./callers-words.ts";
-export { asyncApi, keyOf as channelKeyOf, type CataloguedEvent, type EventChannel, type EventVersion } from "./asyncapi/document.ts";
+export {
+  asyncApi,
+  keyOf as channelKeyOf,
+  type CataloguedEvent,
+  type EventChannel,
+  type EventVersion,
+} from "./asyncapi/document.ts";
 export type { InboundChannel } from "./asyncapi/inbound.ts";
 export { publicData, publicShape } from "./asyncapi/public-shape.ts";
 export { announceChange, CHANGED, type Changed } from "./changes.ts";
