@@ -26,8 +26,8 @@ export class Watchdog {
     if (this.#nodes.delete(node.id)) this.#lost();
   };
   /**
-   * Until this monotonic time, sagas without progress for `lostAfterMs` are taken up. It covers two rounds: a saga that moved
-   * just before its node was lost is not old enough in the first one.
+   * Up to the first round that begins after this monotonic time, sagas without progress for `lostAfterMs` are taken up. A saga
+   * that moved just before its node was lost is not old enough in the rounds before.
    */
   #hurryUntil = -Infinity;
   /** By saga, the partitions that are new here and whose open sagas have not all been taken up. */
@@ -75,8 +75,7 @@ export class Watchdog {
   }
 
   #lost(): void {
-    const { lostAfterMs, watchdogMs } = this.#limits;
-    this.#hurryUntil = performance.now() + lostAfterMs + 2 * watchdogMs;
+    this.#hurryUntil = performance.now() + this.#limits.lostAfterMs;
   }
 
   async #run(): Promise<void> {
@@ -97,8 +96,11 @@ export class Watchdog {
   async #look(): Promise<void> {
     await this.#takeUpGained();
     const { lostAfterMs, orphanedAfterMs } = this.#limits;
-    const isHurried = performance.now() < this.#hurryUntil;
+    const [beganAt, hurryUntil] = [performance.now(), this.#hurryUntil];
+    const isHurried = hurryUntil > -Infinity;
     await this.#takeUp(ref => this.#driver.isOurs(ref), isHurried ? lostAfterMs : orphanedAfterMs);
+    // Another node may have been lost meanwhile.
+    if (beganAt > hurryUntil && hurryUntil === this.#hurryUntil) this.#hurryUntil = -Infinity;
     await this.#offerForeign();
   }
 
