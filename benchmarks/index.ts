@@ -18,7 +18,7 @@ const SUITES: Record<string, string[]> = {
   "shop/orders": ["--seconds", "15"],
   "shop/observability": ["--rounds", "1", "--seconds", "3", "--commandSeconds", "2", "--requests", "20000"],
   "shop/gateway": ["--quick", "--seconds", "2", "--runs", "1", "--warm-up", "1"],
-  "shop/nodes": ["--seconds", "10", "--share", "0.15"],
+  "shop/nodes": ["--seconds", "10", "--warm-up", "15"],
   cluster: ["--seconds", "3", "--runs", "1", "--kills", "3"],
 };
 
