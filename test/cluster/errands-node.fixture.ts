@@ -8,7 +8,7 @@ import { brokerOptions } from "@valence/runtime/broker";
 import { defineActor } from "@valence/runtime/actor";
 import { Actors } from "@valence/runtime/actor/mixin";
 import { defineContract, defineService } from "@valence/runtime/contract";
-import { minutes, readEnvironment, seconds } from "@valence/runtime/kernel";
+import { minutes, readEnvironment, seconds, Unavailable } from "@valence/runtime/kernel";
 import { defineSaga } from "@valence/runtime/saga";
 import { Sagas } from "@valence/runtime/saga/mixin";
 
@@ -60,8 +60,9 @@ broker.createService(
   defineService(couriers, {
     actions: {
       async carry() {
-        for (const end = performance.now() + AWAY_MS; existsSync(hold) && performance.now() < end;) await sleep(200);
-        return {};
+        for (const end = performance.now() + AWAY_MS; performance.now() < end; await sleep(200))
+          if (!existsSync(hold)) return {};
+        throw new Unavailable("AWAY", { outcome: "none" });
       },
     },
   }),

@@ -38,8 +38,20 @@ beforeAll(async () => {
 afterAll(() => cluster?.stop());
 
 const ask = async (sql: string): Promise<any[]> => query<any>(databases.env["DATABASE_URL"]!, sql);
-const open = async (): Promise<number> =>
-  (await ask("select count(*)::int as n from deliveries.sagas where state in ('running', 'compensating')"))[0].n;
+/** Waits until so many sagas are open. A node that has died, of its heap above all, ends the wait. */
+const untilOpen = (wanted: number): Promise<unknown> =>
+  until(
+    async () => {
+      for (const { running, output } of cluster.nodes.values())
+        if (!running) throw new Error(`a node died:\n${output}`);
+      const [row] = await ask(
+        "select count(*)::int as n from deliveries.sagas where state in ('running', 'compensating')",
+      );
+      return row.n;
+    },
+    n => n === wanted,
+    LONG_MS,
+  );
 /** How many sagas or errands there are of each state or type. */
 const countBy = async (table: string, column: string): Promise<Record<string, number>> => {
   const rows = await ask(`select ${column} as what, count(*)::int as n from ${table} group by 1`);
@@ -71,18 +83,15 @@ longTest(
       tookS[what] = Math.round((performance.now() - began) / 100) / 10;
     };
     await timed("made", make);
-    await timed("all open", () => until(open, n => n === SAGAS, LONG_MS));
+    await timed("all open", () => untilOpen(SAGAS));
     await cluster.end([...cluster.nodes.keys()][0]!, "SIGKILL");
     await timed("a node starts", () => cluster.join(env));
     const atOpen = memoryMb();
     rmSync(hold);
-    await timed("all ended", () => until(open, n => n === 0, LONG_MS));
+    await timed("all ended", () => untilOpen(0));
     console.log(JSON.stringify({ tookS, atOpenMb: atOpen, inTheEndMb: memoryMb() }));
     expect(await countBy("deliveries.sagas", "state")).toEqual({ completed: SAGAS });
     expect(await countBy("errands.events", "type")).toEqual({ "errand.made": SAGAS, "errand.done": SAGAS });
-    // None of them died of its heap.
-    for (const { running, output } of cluster.nodes.values())
-      expect([running, running ? "" : output]).toEqual([true, ""]);
   },
   2 * LONG_MS,
 );
