@@ -121,6 +121,10 @@ export class OrderLoad {
     };
   }
 
+  #post(body: string): Promise<number> {
+    return post(this.#shop.url, this.#tokens.customer, this.#agent, body);
+  }
+
   /** Waits for the sagas to end. */
   async rest(): Promise<void> {
     for (const end = Date.now() + 120_000; (await this.#openSagas()) > 0; await sleep(200))
@@ -133,32 +137,32 @@ export class OrderLoad {
     if (status !== 200) throw new Error(`${path}: ${status} ${JSON.stringify(body)}`);
     return body.sagas.length;
   }
+}
 
-  /** Milliseconds until the answer. */
-  #post(body: string): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const began = performance.now();
-      const request = httpRequest(`${this.#shop.url}/api/v1/orders`, {
-        agent: this.#agent,
-        method: "POST",
-        headers: {
-          Authorization: `Bearer ${this.#tokens.customer}`,
-          "Content-Type": "application/json",
-          "Content-Length": Buffer.byteLength(body),
-          "Idempotency-Key": newId(),
-        },
-      });
-      request.on("response", response => {
-        response.resume();
-        response.on("end", () => {
-          if (response.statusCode === 201) resolve(performance.now() - began);
-          else reject(new Error(`status ${response.statusCode}`));
-        });
-      });
-      request.on("error", reject);
-      request.end(body);
+/** Places one order. Resolves with the milliseconds until its answer; rejects unless it is accepted. */
+export function post(url: string, token: string, agent: Agent, body: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const began = performance.now();
+    const request = httpRequest(`${url}/api/v1/orders`, {
+      agent,
+      method: "POST",
+      headers: {
+        Authorization: `Bearer ${token}`,
+        "Content-Type": "application/json",
+        "Content-Length": Buffer.byteLength(body),
+        "Idempotency-Key": newId(),
+      },
     });
-  }
+    request.on("response", response => {
+      response.resume();
+      response.on("end", () => {
+        if (response.statusCode === 201) resolve(performance.now() - began);
+        else reject(new Error(`status ${response.statusCode}`));
+      });
+    });
+    request.on("error", reject);
+    request.end(body);
+  });
 }
 
 export const orderRow = (name: string, run: OrderRun): Record<string, unknown> => ({

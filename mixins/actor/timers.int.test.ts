@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { openEventStore } from "../event-store/siblings.ts";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { Errors } from "moleculer";
-import type { EventStore } from "../event-store/index.ts";
+import type { DueTimer, EventStore } from "../event-store/index.ts";
 import { until } from "../testing/index.ts";
 import { newDatabases, type Databases } from "../testing/servers.ts";
 import { locationOf } from "../database/index.ts";
@@ -244,6 +244,33 @@ test("a timer that fails while its node leaves is left as it was: the next node 
   expect((await store.dueTimers(1)).due).toMatchObject([{ attempts: 0 }]);
   fire();
   await until(noneLeft);
+  expect(await balance()).toBe(5);
+});
+
+test("a timer that ends while the due ones are read is not fired again", async () => {
+  const [read, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let reads = 0;
+  const late = {
+    dueTimers: async (limit: number) => {
+      const answer = await store.dueTimers(limit);
+      if (answer.due.length === 0 || ++reads !== 2) return answer;
+      read.resolve();
+      await ended.promise;
+      await sleep(5);
+      return answer;
+    },
+    deleteTimer: async (timer: DueTimer) => (await store.deleteTimer(timer), ended.resolve()),
+  };
+  let sent = 0;
+  const send: Send = async (...timer) => (sent++, await read.promise, toHost(...timer));
+  const runner = new TimerRunner(late as never, send, { ...ACTOR_LIMITS, timerPollMs: 10 }, () => {});
+  void runner.serve(new Set([0]), 1);
+  runners.push(runner);
+  await host.execute("a", "later", { amount: 5 });
+  await ended.promise;
+  await until(noneLeft);
+  for (const own of runners.splice(0)) await own.stop();
+  expect(sent).toBe(1);
   expect(await balance()).toBe(5);
 });
 

@@ -10,6 +10,9 @@ import type { DueTimer, EventStore } from "../event-store/index.ts";
 import { failpoint } from "./failpoints.ts";
 import type { ActorLimits } from "./limits.ts";
 
+/** A timer that is set anew is another one. */
+const keyOf = ({ id, dueAt }: DueTimer): string => `${id}@${dueAt}`;
+
 type Send = (id: string, command: string, params: Record<string, unknown>, commandId: string) => Promise<unknown>;
 
 const limits = {
@@ -41,6 +44,8 @@ export class TimerRunner {
   readonly #tracing = tracing();
   /** By stream, the timer that is under way. */
   readonly #firing = new Map<string, Promise<void>>();
+  /** Timers that have ended since the due ones were asked for: the answer may still have them. */
+  readonly #ended = new Set<string>();
   #next: { readonly timer: NodeJS.Timeout; readonly at: number } | undefined;
   #look: Promise<void> | undefined;
   /** Due timers wait for one that is under way to end. */
@@ -133,10 +138,11 @@ export class TimerRunner {
     const count = this.#count;
     const part = this.#partitions.size < count ? { count, partitions: [...this.#partitions] } : undefined;
     for (let limit = timersAtOnce + this.#firing.size; ; limit *= 2) {
+      this.#ended.clear();
       const { due, nextInMs = timerPollMs } = await this.#store.dueTimers(limit, part);
+      const isFree = (timer: DueTimer): boolean => !this.#firing.has(timer.stream) && !this.#ended.has(keyOf(timer));
       const ready = new Map<string, DueTimer>();
-      for (const timer of due)
-        if (!this.#firing.has(timer.stream) && !ready.has(timer.stream)) ready.set(timer.stream, timer);
+      for (const timer of due) if (isFree(timer) && !ready.has(timer.stream)) ready.set(timer.stream, timer);
       if (ready.size > 0 || due.length < limit || limit >= timersRead)
         return { ready: [...ready.values()], isPast: due.length > ready.size, nextInMs };
     }
@@ -158,6 +164,7 @@ export class TimerRunner {
       .catch(this.#onError)
       .then(() => {
         this.#firing.delete(timer.stream);
+        this.#ended.add(keyOf(timer));
         if (this.#isCrowded) this.#lookIn(limits.gatherMs);
       });
     this.#firing.set(timer.stream, fired);
@@ -175,7 +182,7 @@ export class TimerRunner {
     const id = timer.stream.slice(timer.stream.indexOf(".") + 1);
     try {
       failpoint("timer:before-fire");
-      await this.#call(id, timer.command, JSON.parse(timer.params), timerCommandId(`${timer.id}@${timer.dueAt}`));
+      await this.#call(id, timer.command, JSON.parse(timer.params), timerCommandId(keyOf(timer)));
       failpoint("timer:after-fire");
     } catch (error) {
       if (!isAnswer(error)) {

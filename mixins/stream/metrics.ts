@@ -80,6 +80,15 @@ export const streamMetrics = defineMetrics("Streams", {
     labels: ingress,
     over: "max",
   },
+  partitionLag: {
+    type: "gauge",
+    name: "valence_consumer_partition_lag_events",
+    help: "Events of all partitions that lie after the checkpoint of one that this process reads, so its node is the owner; absent while a database or an owner does not answer",
+    labels: { ...labels, partition: "0 and up, `PARTITIONS` in all" },
+    over: "max",
+    // 64 partitions of 60 consumers.
+    seriesMax: 4_000,
+  },
   relayLagEvents: {
     type: "gauge",
     name: "valence_relay_lag_events",

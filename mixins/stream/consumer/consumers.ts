@@ -20,7 +20,7 @@ import { resetConsumer, type Reset, type ResetReport } from "./reset.ts";
 import { sharesOf } from "../sharing/shared-work.ts";
 import type { Shares } from "../sharing/shares.ts";
 import { SourceReader } from "./source-reader.ts";
-import { consumerState, statusOf, type ConsumerStatus } from "./status.ts";
+import { consumerState, statusOf, type ConsumerStatus, type SharedPartition } from "./status.ts";
 
 const registries = new WeakMap<Service, Promise<Consumers>>();
 
@@ -32,6 +32,10 @@ export function consumersOf(service: Service): Promise<Consumers> {
     registries.set(service, consumers);
   }
   return consumers;
+}
+
+interface StatusOptions {
+  readonly partitions?: "all" | "own";
 }
 
 interface Running {
@@ -94,7 +98,7 @@ export class Consumers {
     service.broker.localBus.on("$services.changed", this.#look);
     this.#looking = setInterval(this.#look, STREAM_LIMITS.lookMs).unref();
     this.#endMeasuring = measureConsumers(service, {
-      statuses: () => this.all(),
+      statuses: () => this.all({ partitions: "own" }),
       held: name => this.#running.get(name)?.partitions.size,
     });
   }
@@ -181,8 +185,8 @@ export class Consumers {
     ]);
   }
 
-  /** Where a consumer stands, whichever nodes run it. */
-  status(name: string, { partitions = false } = {}): Promise<ConsumerStatus> {
+  /** Where a consumer stands, whichever nodes run it; with `partitions` also how nodes share it, or this one's part. */
+  status(name: string, { partitions }: StatusOptions = {}): Promise<ConsumerStatus> {
     const lagIn: LagOf = (source, cursor) =>
       this.#readLog(source, { cursor, limit: 0 }).then(
         ({ behind }) => behind ?? null,
@@ -194,17 +198,24 @@ export class Consumers {
         count: this.#shares.count,
         limits: { ...STREAM_LIMITS, ...this.#running.get(name)?.consumer.limits },
         lagOf,
-        ...(partitions && { owners: await this.#shares.owners(name) }),
+        ...(partitions && { shared: await this.#shared(name, partitions) }),
       }),
     );
   }
 
-  /** Where all of them stand; with `partitions` also how nodes share them. */
-  all(options: { partitions?: boolean } = {}): Promise<ConsumerStatus[]> {
+  /** Where all of them stand. */
+  all(options: StatusOptions = {}): Promise<ConsumerStatus[]> {
     return Promise.all([
       ...[...this.#running.keys()].map(name => this.status(name, options)),
       ...[...this.#sharers.values()].map(sharer => sharer.status()),
     ]);
+  }
+
+  async #shared(name: string, which: "all" | "own"): Promise<SharedPartition[]> {
+    const { nodeID: owner } = this.#service.broker;
+    const own = this.#running.get(name)?.partitions ?? [];
+    if (which === "own") return [...own].map(partition => ({ partition, owner }));
+    return (await this.#shares.owners(name)).map((owner, partition) => ({ partition, owner }));
   }
 
   /**

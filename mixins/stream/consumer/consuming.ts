@@ -48,7 +48,7 @@ export function Consuming(names: readonly string[], types: readonly string[] | "
         callers: ["ops"],
         params: paramsOf({}),
         async handler(this: Service) {
-          return { consumers: await (await consumersOf(this)).all({ partitions: true }) };
+          return { consumers: await (await consumersOf(this)).all({ partitions: "all" }) };
         },
       },
       deadLetters: {

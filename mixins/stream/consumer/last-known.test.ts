@@ -45,3 +45,17 @@ test("a consumer that was never read, or is gone, has no last status", async () 
   known.forget("shelf");
   await expect(ask(() => Promise.reject(new Error("the database is away")))).rejects.toThrow("the database is away");
 });
+
+test("while its database is away a consumer's partitions are unknown, and add nothing to its lag", async () => {
+  const { ask, known, log } = await readOnce();
+  const lagOf = async (_source: string, cursor: string) => 7 - Number(cursor);
+  await known.statusOf("shelf", lagOf, async lagOf => ({
+    ...standing,
+    lagEvents: await lagOf("loans", "7"),
+    partitions: [{ partition: 0, owner: "node-1", lagEvents: await lagOf("loans", "3") }],
+  }));
+  log.events = 12;
+  const status = await ask(() => Promise.reject(new Error("the database is away")));
+  expect(status).toMatchObject({ lagEvents: 5 });
+  expect(status).not.toHaveProperty("partitions");
+});

@@ -28,7 +28,8 @@ export class LastKnown {
   async statusOf(name: string, lagOf: LagOf, read: (lagOf: LagOf) => Promise<ConsumerStatus>): Promise<ConsumerStatus> {
     const places: [string, string][] = [];
     const reading = read((source, cursor) => {
-      places.push([source, cursor]);
+      // The first is the consumer's. Those that come after it, if they are asked for, are of its partitions.
+      if (!places.some(([known]) => known === source)) places.push([source, cursor]);
       return lagOf(source, cursor);
     }).then(status => {
       this.#readings.set(name, { status, places, at: performance.now() });
@@ -49,10 +50,12 @@ export class LastKnown {
 }
 
 async function statusNow({ status, places, at }: Reading, lagOf: LagOf): Promise<ConsumerStatus> {
+  // Without the partitions: nobody knows now which node has them, and where.
+  const { partitions: _, ...whole } = status;
   const lags = await Promise.all(places.map(place => lagOf(...place)));
   const lagEvents =
     status.lagEvents === null || lags.includes(null) ? null : lags.reduce<number>((sum, lag) => sum + lag!, 0);
   // At most: the first event that waits has come at some time since.
   const lagMs = lagEvents === 0 ? 0 : status.lagMs + Math.round(performance.now() - at);
-  return { ...status, lagEvents, lagMs };
+  return { ...whole, lagEvents, lagMs };
 }

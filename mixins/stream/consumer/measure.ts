@@ -31,6 +31,11 @@ export function measureConsumers(service: Service, { statuses, held }: Measured)
 function readingsOf(service: string, status: ConsumerStatus): Reading[] {
   const { name: consumer, state, lagEvents, lagMs, events, parkedStreams, retryingStreams, stopped } = status;
   const labels = { service, consumer };
+  const parts = (status.partitions ?? []).flatMap(({ partition, lagEvents }) =>
+    lagEvents === null
+      ? []
+      : [reading(streamMetrics.partitionLag, lagEvents, { ...labels, partition: String(partition) })],
+  );
   return [
     ...(lagEvents === null ? [] : [reading(streamMetrics.lagEvents, lagEvents, labels)]),
     reading(streamMetrics.lagSeconds, lagMs / 1_000, labels),
@@ -39,5 +44,6 @@ function readingsOf(service: string, status: ConsumerStatus): Reading[] {
     reading(streamMetrics.full, state === "full" ? 1 : 0, labels),
     reading(streamMetrics.stopped, stopped?.length ?? 0, labels),
     reading(streamMetrics.handled, events, labels),
+    ...parts,
   ];
 }

@@ -31,7 +31,7 @@ const all = (): string[] => source.log.map(({ stream, version }) => `${stream}@$
 const leasesIn = async (broker: ServiceBroker): Promise<any[]> => (await databaseIn(broker)).knex("leases");
 /** Number of partitions that each of these nodes has. */
 async function sharesOf(...nodes: ServiceBroker[]): Promise<number[]> {
-  const { partitions } = await (await consumersOf(inside(nodes[0]!))).status("writer", { partitions: true });
+  const { partitions } = await (await consumersOf(inside(nodes[0]!))).status("writer", { partitions: "all" });
   return nodes.map(({ nodeID }) => partitions!.filter(({ owner }) => owner === nodeID).length);
 }
 const even = (counts: readonly number[]): boolean =>
@@ -116,6 +116,16 @@ describe("P4 nodes that share a consumer", () => {
     expect([...readBy.get("7")!]).toEqual(owner);
     const labels = { service: "readers", consumer: "writer" };
     expect(await metricOf(first, streamMetrics.partitions, labels)).toBe(8);
+    const lags = (broker: ServiceBroker) =>
+      Promise.all(
+        Array.from({ length: 16 }, (_, partition) =>
+          metricOf(broker, streamMetrics.partitionLag, { ...labels, partition: String(partition) }),
+        ),
+      );
+    const [here, there] = [await lags(first), await lags(second)];
+    // Each partition is measured by the node that reads it, and by no other.
+    expect(here.filter(lag => lag !== undefined)).toHaveLength(8);
+    expect(here.every((lag, partition) => (lag === undefined) !== (there[partition] === undefined))).toBe(true);
   });
 });
 

@@ -40,6 +40,11 @@ export interface PartitionStatus {
   readonly lagEvents: number | null;
 }
 
+export interface SharedPartition {
+  readonly partition: number;
+  readonly owner: string | undefined;
+}
+
 /** The node's knowledge of a consumer beside its rows. */
 export interface Running {
   readonly readers: readonly Pick<SourceReader, "key" | "state" | "reached">[];
@@ -48,13 +53,13 @@ export interface Running {
   readonly limits: Pick<StreamLimits, "failedStreamsMax">;
   /** Events of a source after a cursor; null when the source does not answer. */
   readonly lagOf: (source: string, cursor: string) => Promise<number | null>;
-  /** The nodes that hold the partitions, if they are to be told too. */
-  readonly owners?: readonly (string | undefined)[];
+  /** The partitions that are to be told too, with the nodes that hold them. */
+  readonly shared?: readonly SharedPartition[];
 }
 
 export async function statusOf(database: Database, name: string, running: Running): Promise<ConsumerStatus> {
   const { knex } = database;
-  const { readers, limits, owners } = running;
+  const { readers, limits, shared } = running;
   // Read before the rows: a reader writes why it has stopped before its state says so, and the rows follow it.
   const states = readers.map(({ state }) => state);
   const reached = new Map(readers.map(({ key, reached }) => [key.source, reached]));
@@ -100,7 +105,15 @@ export async function statusOf(database: Database, name: string, running: Runnin
     parkedStreams: streamsIn(failed.filter(({ state }) => state === "parked")),
     retryingStreams: streamsIn(failed.filter(({ state }) => state === "retrying")),
     sources: sources.map(({ source }) => source),
-    ...(owners && { partitions: await partitionsOf(owners, rows, row => lags.of(row.source, at(row))) }),
+    ...(shared && {
+      partitions: await Promise.all(
+        shared.map(async ({ partition, owner }) => {
+          const own = rows.filter(row => partitionIn(row.partition, running.count) === partition);
+          const behind = own.map(async row => (stoppedOf(row) ? null : lags.of(row.source, at(row))));
+          return { partition, owner: owner ?? null, lagEvents: sumOf(await Promise.all(behind)) };
+        }),
+      ),
+    }),
   };
 }
 
@@ -121,20 +134,6 @@ class Lags {
     this.#asked.set(key, asked);
     return asked;
   }
-}
-
-function partitionsOf(
-  owners: readonly (string | undefined)[],
-  rows: readonly CheckpointRow[],
-  lagOf: (row: CheckpointRow) => Promise<number | null>,
-): Promise<PartitionStatus[]> {
-  return Promise.all(
-    owners.map(async (owner = "", partition) => {
-      const own = rows.filter(row => partitionIn(row.partition, owners.length) === partition);
-      const lags = await Promise.all(own.map(async row => (stoppedOf(row) ? null : lagOf(row))));
-      return { partition, owner: owner || null, lagEvents: sumOf(lags) };
-    }),
-  );
 }
 
 const stateOf = (states: readonly SourceReader["state"][]): SourceReader["state"] =>
