@@ -55,13 +55,13 @@ export async function recordsOf({ folder, env }: Databases): Promise<Map<string,
 /** The records once nothing has been written for half a second. */
 export async function recordsAtRest(databases: Databases, withinMs = 20_000): Promise<Map<string, string[]>> {
   let before = await recordsOf(databases);
+  let moving: string[] = [];
   for (const end = Date.now() + withinMs; Date.now() < end;) {
     await sleep(500);
     const now = await recordsOf(databases);
-    if (textOf(now) === textOf(before)) return now;
+    moving = [...now].filter(([table, rows]) => rows.join() !== before.get(table)?.join()).map(([table]) => table);
+    if (moving.length === 0) return now;
     before = now;
   }
-  throw new Error(`${databases.folder} does not come to rest`);
+  throw new Error(`${databases.folder} does not come to rest: ${moving.join()} still changed`);
 }
-
-const textOf = (records: Map<string, string[]>): string => JSON.stringify([...records]);
