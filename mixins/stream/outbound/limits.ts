@@ -14,6 +14,8 @@ export const limits = {
   testMs: 5_000,
   /** Bytes of an answer that are read, so that its connection can end in order. Nobody looks at them. */
   answerBytes: 64 * 1_024,
+  /** Time for which they are read: a request holds its place until then. */
+  answerMs: 1_000,
   /** Time for which a delivery belongs to the node that sends it: a request, and as long again to note the answer. */
   leaseMs: 30_000,
   /** Wait before the next attempt of one delivery: the first, and the longest. */
