@@ -4,6 +4,8 @@ import { minutes, msOf } from "../../kernel/index.ts";
 export const limits = {
   /** Bytes of a public event's data: what receivers behind common gateways take, and far below what a topic takes. */
   dataBytes: 256 * 1_024,
+  /** Characters of a webhook's URL, as it is sent: a list of all webhooks is one message. */
+  urlCharsMax: 2_000,
   /** Webhooks there may be. Each sends `perWebhook` requests at once at most, which bounds all of them. */
   webhooksMax: 100,
   /** Requests at once to one webhook; one that has just failed gets one until it answers again. */

@@ -263,6 +263,7 @@ test("a webhook is refused at what is no public address by https, nor in an allo
     "https://0x0a000001/",
     "https://[::ffff:169.254.169.254]/",
     "https://ann:sesame@desk.example/",
+    `https://desk.example/${"😀".repeat(500)}`,
   ])
     await expect(call("addWebhook", { url, events: [PUBLIC] })).rejects.toMatchObject({ code: 422 });
 });
