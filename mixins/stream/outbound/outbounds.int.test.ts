@@ -244,6 +244,13 @@ test("a new secret signs beside the old one for a day, and neither is shown agai
   expect(JSON.stringify(await call("pauseWebhook", { id }))).not.toContain("whsec_");
 });
 
+test("two that replace a secret at once both get one that signs", async () => {
+  const { id } = await add("/a");
+  const made = await Promise.all([call("rotateWebhook", { id }), call("rotateWebhook", { id })]);
+  const { secrets } = await (await sending()).webhooks.target(id);
+  expect(secrets.toSorted()).toEqual(made.map(({ secret }) => secret).sort());
+});
+
 test("no API key makes a webhook or gets a secret, whatever its scopes", async () => {
   const { id } = await add("/a");
   const meta = { user: { id: "u1", roles: ["admin"], scopes: ["operations:*"] } };
