@@ -14,7 +14,19 @@ export interface DeadLetter {
   readonly error: { readonly type: string; readonly message: string };
   readonly attempts: number;
   readonly at: string;
-  readonly event: unknown;
+  /** Absent from a brief answer. */
+  readonly event?: unknown;
+}
+
+/** Bytes of the events of an answer, one at least: messages from outside may have many, and an answer is one message of the bus. */
+const ANSWER_BYTES = 256 * 1_024;
+
+interface LettersAsked {
+  readonly limit: number;
+  /** The id of a letter, behind which they begin; 0 for the first. */
+  readonly after: number;
+  /** Leaves out the events, of which there may then be many more. */
+  readonly brief: boolean;
 }
 
 /** The dead letters whose event carries a text, such as a trace's id, among the `newest` ones; at most `limit`, newest first. */
@@ -33,10 +45,20 @@ export async function tracedLettersIn(
   return rows.map(letterOf);
 }
 
-/** The dead letters of parked streams with an id above `after`, at most `limit`, oldest first. */
-export async function deadLettersIn({ knex }: Database, limit: number, after: number): Promise<DeadLetter[]> {
-  const rows = await lettersIn(knex).where("d.id", ">", after).orderBy("d.id").limit(limit);
-  return rows.map(letterOf);
+/**
+ * The dead letters of parked streams, oldest first. `searchedTo`: the id of the last one, where more bytes follow than an answer may have.
+ */
+export async function deadLettersIn(
+  { knex }: Database,
+  { limit, after, brief }: LettersAsked,
+): Promise<{ deadLetters: DeadLetter[]; searchedTo?: string }> {
+  const rows: { event: string }[] = await lettersIn(knex).where("d.id", ">", after).orderBy("d.id").limit(limit);
+  const deadLetters = rows.map(letterOf);
+  if (brief) return { deadLetters: deadLetters.map(({ event: _, ...letter }) => letter) };
+  let room = ANSWER_BYTES;
+  const beyond = rows.findIndex(({ event }, i) => (room -= Buffer.byteLength(event)) < 0 && i > 0);
+  if (beyond < 0) return { deadLetters };
+  return { deadLetters: deadLetters.slice(0, beyond), searchedTo: deadLetters[beyond - 1]!.id };
 }
 
 const lettersIn = (knex: Knex): Knex.QueryBuilder =>
