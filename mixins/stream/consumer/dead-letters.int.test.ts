@@ -57,9 +57,9 @@ test("an answer has no more bytes than a message of the bus may have, and a brie
   expect([first.length, searchedTo]).toEqual([2, first[1].id]);
   const { deadLetters: second } = await ask({ after: searchedTo, limit: 2 });
   const { deadLetters: last, ...rest } = await ask({ after: second[1].id });
-  expect([...first, ...second, ...last].map(({ stream }) => stream).sort()).toEqual(
-    ["a", "b", "c", "d", "e"].map(name => `thing.${name}`),
-  );
+  const shown = [...first, ...second, ...last].map(({ stream }) => stream);
+  expect(shown).toHaveLength(5);
+  expect(new Set(shown)).toEqual(new Set(["a", "b", "c", "d", "e"].map(name => `thing.${name}`)));
   expect(rest).toEqual({});
   const { deadLetters: all } = await ask({ brief: true });
   expect(all.map(({ event }: { event?: unknown }) => event)).toEqual(Array(5).fill(undefined));

@@ -248,7 +248,7 @@ test("two that replace a secret at once both get one that signs", async () => {
   const { id } = await add("/a");
   const made = await Promise.all([call("rotateWebhook", { id }), call("rotateWebhook", { id })]);
   const { secrets } = await (await sending()).webhooks.target(id);
-  expect(secrets.toSorted()).toEqual(made.map(({ secret }) => secret).sort());
+  expect(new Set(secrets)).toEqual(new Set(made.map(({ secret }) => secret)));
 });
 
 test("no API key makes a webhook or gets a secret, whatever its scopes", async () => {
