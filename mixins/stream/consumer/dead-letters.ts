@@ -1,5 +1,6 @@
 // Events of parked streams as an operator sees them, and the way of such a stream back to work. Groups: see parked.ts.
 import type { Knex } from "knex";
+import { omit } from "../../contract/index.ts";
 import type { Database } from "../../database/index.ts";
 import { eventIn } from "./failed-streams.ts";
 import { streamErrors } from "../errors.ts";
@@ -54,7 +55,7 @@ export async function deadLettersIn(
 ): Promise<{ deadLetters: DeadLetter[]; searchedTo?: string }> {
   const rows: { event: string }[] = await lettersIn(knex).where("d.id", ">", after).orderBy("d.id").limit(limit);
   const deadLetters = rows.map(letterOf);
-  if (brief) return { deadLetters: deadLetters.map(({ event: _, ...letter }) => letter) };
+  if (brief) return { deadLetters: deadLetters.map(letter => omit(letter, "event")) };
   let room = ANSWER_BYTES;
   const beyond = rows.findIndex(({ event }, i) => (room -= Buffer.byteLength(event)) < 0 && i > 0);
   if (beyond < 0) return { deadLetters };
