@@ -1,6 +1,5 @@
 // Events of parked streams as an operator sees them, and the way of such a stream back to work. Groups: see parked.ts.
 import type { Knex } from "knex";
-import { omit } from "../../contract/index.ts";
 import type { Database } from "../../database/index.ts";
 import { eventIn } from "./failed-streams.ts";
 import { streamErrors } from "../errors.ts";
@@ -43,7 +42,7 @@ export async function tracedLettersIn(
     .whereLike("d.event", `%${text}%`)
     .orderBy("d.id", "desc")
     .limit(limit);
-  return rows.map(letterOf);
+  return rows.map((row: object) => letterOf(row));
 }
 
 /**
@@ -54,8 +53,8 @@ export async function deadLettersIn(
   { limit, after, brief }: LettersAsked,
 ): Promise<{ deadLetters: DeadLetter[]; searchedTo?: string }> {
   const rows: { event: string }[] = await lettersIn(knex).where("d.id", ">", after).orderBy("d.id").limit(limit);
-  const deadLetters = rows.map(letterOf);
-  if (brief) return { deadLetters: deadLetters.map(letter => omit(letter, "event")) };
+  const deadLetters = rows.map(row => letterOf(row, brief));
+  if (brief) return { deadLetters };
   let room = ANSWER_BYTES;
   const beyond = rows.findIndex(({ event }, i) => (room -= Buffer.byteLength(event)) < 0 && i > 0);
   if (beyond < 0) return { deadLetters };
@@ -70,10 +69,11 @@ const lettersIn = (knex: Knex): Knex.QueryBuilder =>
     .where("p.state", "parked")
     .select("d.id", "d.consumer", "d.actor_stream", "d.version", "d.event", "d.at", "p.error", "p.attempts");
 
-function letterOf(row: any): DeadLetter {
+function letterOf(row: any, brief = false): DeadLetter {
   const { id, consumer, actor_stream: stream, version, at, error, attempts } = row;
   const event = eventIn(row);
-  return { id: `${id}`, consumer, stream, version, type: event.type, error: errorIn(error), attempts, at, event };
+  const letter = { id: `${id}`, consumer, stream, version, type: event.type, error: errorIn(error), attempts, at };
+  return brief ? letter : { ...letter, event };
 }
 
 /**
