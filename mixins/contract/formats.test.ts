@@ -9,6 +9,7 @@ test.each<[format: string, right: string, wrong: string]>([
   ["time", "12:00:00Z", "25:00:00Z"],
   ["date-time", "2026-01-31T12:00:00.5+01:00", "2026-13-01T12:00:00Z"],
   ["date-time", "2026-01-31T12:00:00Z", "2026-01-31 12:00:00"],
+  ["date-time", "2016-12-31T23:59:59Z", "2016-12-31T23:59:60Z"],
   ["duration", "P1DT15M", "15 minutes"],
   ["email", "ada@example.com", "ada"],
   ["uri", "https://example.com/?a=1", "/a"],

@@ -57,7 +57,8 @@ defineFormat("email", { check: EMAIL, example: "ada@example.com" });
 /** RFC 3339. The pattern also fixes the letters and the digits of a second, so that moments of one zone compare as text. */
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 defineFormat("date-time", {
-  check: text => MOMENT.test(text) && checkOf(fullFormats["date-time"])(text),
+  // A leap second is none of the milliseconds since 1970.
+  check: text => MOMENT.test(text) && checkOf(fullFormats["date-time"])(text) && !Number.isNaN(Date.parse(text)),
   says: "must be a moment as RFC 3339 writes it, 2026-01-31T12:00:00Z",
   example: "2026-01-01T12:00:00.000Z",
 });

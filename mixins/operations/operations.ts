@@ -34,7 +34,7 @@ import { operationErrors } from "./errors.ts";
 import { TellsFindings } from "./findings.ts";
 import { healthOf } from "./health.ts";
 import { logOperations } from "./log-levels.ts";
-import { pageIn, pageOf } from "./pages.ts";
+import { pageIn, pageOf, type Entry } from "./pages.ts";
 import { webhookOperations } from "./webhooks.ts";
 import { views } from "./views/index.ts";
 
@@ -217,8 +217,17 @@ const schema = (): ServiceSchema =>
           limit,
           cursor,
           services: only === undefined ? services : [only],
-          read: (service, limit, seen = first) =>
-            gather(ctx, [service], "deadLetters", "deadLetters", { limit, ...(seen !== undefined && { after: seen }) }),
+          async read(service, limit, seen = first) {
+            const params = { limit, ...(seen !== undefined && { after: seen }) };
+            const found = await ask<{ deadLetters: Answer[]; searchedTo?: string }>(
+              ctx,
+              service,
+              "deadLetters",
+              params,
+            );
+            const entries = found.deadLetters.map((letter): Entry => ({ ...letter, service }));
+            return { entries, searchedTo: found.searchedTo };
+          },
         });
         const deadLetters = entries.map(letter => ({ ...letter, id: `${letter.service}:${String(letter["id"])}` }));
         return { ...shown(ctx, { deadLetters }), ...(after === undefined && next) };

@@ -37,6 +37,11 @@ export const streamErrors = defineErrors({
     says: "the message has {bytes} bytes and may have {maxBytes}",
     todo: "have it sent in smaller parts, then discard the dead letter",
   },
+  MESSAGE_TOO_DEEP: {
+    status: 422,
+    says: "the message has more than {levels} levels",
+    todo: "tell its sender, then discard the dead letter",
+  },
   MESSAGE_MALFORMED: {
     status: 422,
     says: "the message is no JSON",

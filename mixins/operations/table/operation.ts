@@ -55,6 +55,8 @@ export interface OperationSpec {
   readonly view: View;
   /** Whether no API key may do it, whatever its scopes: it gives access that outlives the key. */
   readonly isForPersons?: boolean;
+  /** Whether the answer holds a secret: the gateway does not keep it for a repeat of its Idempotency-Key. */
+  readonly secret?: boolean;
   /** Lines as an operator types them; at least one. */
   readonly examples: readonly string[];
   /** For what cannot be taken back: what will happen, before a person is asked whether it shall. */

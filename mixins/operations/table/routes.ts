@@ -4,7 +4,17 @@ import { route, type Request, type Route } from "../../gateway/index.ts";
 import { pathParamsOf, type Operation } from "./operation.ts";
 
 /** Params that the path names come from there, all others by query or, for what changes something, by body. */
-export function routeOf({ action, http, summary, priority, params, view, lines, isForPersons }: Operation): Route {
+export function routeOf({
+  action,
+  http,
+  summary,
+  priority,
+  params,
+  view,
+  lines,
+  isForPersons,
+  secret,
+}: Operation): Route {
   const names = pathParamsOf(http);
   const others = omit(params, ...names);
   const place = http.startsWith("GET ") ? "query" : "body";
@@ -12,6 +22,7 @@ export function routeOf({ action, http, summary, priority, params, view, lines, 
     summary,
     access: "admin",
     ...(isForPersons && { keys: false }),
+    ...(secret && { secret }),
     priority,
     ...("list" in view && { list: view.list }),
     ...(lines !== undefined && { lines }),

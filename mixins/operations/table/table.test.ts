@@ -6,6 +6,7 @@ import { contract } from "../contract.ts";
 import { Operations } from "../operations.ts";
 import { auditRoutes, operationsRoutes } from "../routes.ts";
 import { operationsOf, pathParamsOf } from "./operation.ts";
+import { routeOf } from "./routes.ts";
 import { auditTable, operationsTable } from "./table.ts";
 
 const table = [...operationsTable, ...auditTable];
@@ -41,6 +42,14 @@ describe.each(table.map(operation => [operation.action, operation] as const))("%
     expect(places.filter(name => name !== "fields").sort()).toEqual(Object.keys(operation.params).sort());
     expect(Object.keys(route.path)).toEqual(pathParamsOf(operation.http));
   });
+});
+
+test("an answer with a secret is not kept for a repeat", () => {
+  const withSecret = table.filter(({ returns }) =>
+    Object.hasOwn((returns as { properties?: object }).properties ?? {}, "secret"),
+  );
+  expect(withSecret.map(({ action }) => action)).toEqual(["ops.addWebhook", "ops.rotateWebhook"]);
+  for (const operation of withSecret) expect(routeOf(operation).target).toMatchObject({ secret: true });
 });
 
 test("no two operations have the same command", () => {

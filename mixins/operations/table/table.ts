@@ -411,6 +411,7 @@ export const operationsTable: readonly Operation[] = operationsOf(contract, {
     priority,
     view: {},
     isForPersons: true,
+    secret: true,
     examples: ["webhook add https://desk.example/hooks --events library.loan.ended"],
   },
   pauseWebhook: {
@@ -445,6 +446,7 @@ export const operationsTable: readonly Operation[] = operationsOf(contract, {
     priority,
     view: {},
     isForPersons: true,
+    secret: true,
     examples: ["webhook 0198c7 rotate"],
   },
   testWebhook: {

@@ -91,7 +91,7 @@ async function letters(ctx: Ctx<"overview">): Promise<Looked> {
       ctx,
       service,
       "deadLetters",
-      { limit: limits.counted },
+      { limit: limits.counted, brief: true },
       options,
     ),
   );

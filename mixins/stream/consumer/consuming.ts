@@ -56,11 +56,11 @@ export function Consuming(names: readonly string[], types: readonly string[] | "
         params: paramsOf({
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_MAX })),
           after: Type.Optional(Type.String({ pattern: "^[0-9]{1,15}$" })),
+          brief: Type.Optional(Type.Boolean()),
         }),
-        async handler(this: Service, ctx: Context<{ limit?: number; after?: string }>) {
-          const { limit = PAGE, after = "0" } = ctx.params;
-          const { database } = await consumersOf(this);
-          return { deadLetters: await deadLettersIn(database, limit, Number(after)) };
+        async handler(this: Service, ctx: Context<{ limit?: number; after?: string; brief?: boolean }>) {
+          const { limit = PAGE, after = "0", brief = false } = ctx.params;
+          return deadLettersIn((await consumersOf(this)).database, { limit, after: Number(after), brief });
         },
       },
       tracedLetters: {

@@ -40,6 +40,31 @@ const handling = (handle: (event: Recorded) => unknown, over: Partial<Consumer> 
   ...over,
 });
 
+test("an answer has no more bytes than a message of the bus may have, and a brief one has no events", async () => {
+  const broker = await house.start(
+    source.schema(),
+    consuming(
+      "readers",
+      handling(() => {
+        throw poison();
+      }),
+    ),
+  );
+  for (const stream of ["a", "b", "c", "d", "e"]) source.append(stream, "thing.used", { note: "x".repeat(100_000) });
+  await parkedIn(broker, 5);
+  const ask = (params: object) => broker.call<any, object>("readers.deadLetters", params);
+  const { deadLetters: first, searchedTo } = await ask({});
+  expect([first.length, searchedTo]).toEqual([2, first[1].id]);
+  const { deadLetters: second } = await ask({ after: searchedTo, limit: 2 });
+  const { deadLetters: last, ...rest } = await ask({ after: second[1].id });
+  const shown = [...first, ...second, ...last].map(({ stream }) => stream);
+  expect(shown).toHaveLength(5);
+  expect(new Set(shown)).toEqual(new Set(["a", "b", "c", "d", "e"].map(name => `thing.${name}`)));
+  expect(rest).toEqual({});
+  const { deadLetters: all } = await ask({ brief: true });
+  expect(all.map(({ event }: { event?: unknown }) => event)).toEqual(Array(5).fill(undefined));
+});
+
 describe("a retry", () => {
   /** Fails until it is healed; then keeps what it gets. */
   const patient = () => {

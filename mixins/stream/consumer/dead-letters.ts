@@ -14,7 +14,19 @@ export interface DeadLetter {
   readonly error: { readonly type: string; readonly message: string };
   readonly attempts: number;
   readonly at: string;
-  readonly event: unknown;
+  /** Absent from a brief answer. */
+  readonly event?: unknown;
+}
+
+/** Bytes of the events of an answer, one at least: messages from outside may have many, and an answer is one message of the bus. */
+const ANSWER_BYTES = 256 * 1_024;
+
+interface LettersAsked {
+  readonly limit: number;
+  /** The id of a letter, behind which they begin; 0 for the first. */
+  readonly after: number;
+  /** Leaves out the events, of which there may then be many more. */
+  readonly brief: boolean;
 }
 
 /** The dead letters whose event carries a text, such as a trace's id, among the `newest` ones; at most `limit`, newest first. */
@@ -30,13 +42,23 @@ export async function tracedLettersIn(
     .whereLike("d.event", `%${text}%`)
     .orderBy("d.id", "desc")
     .limit(limit);
-  return rows.map(letterOf);
+  return rows.map((row: object) => letterOf(row));
 }
 
-/** The dead letters of parked streams with an id above `after`, at most `limit`, oldest first. */
-export async function deadLettersIn({ knex }: Database, limit: number, after: number): Promise<DeadLetter[]> {
-  const rows = await lettersIn(knex).where("d.id", ">", after).orderBy("d.id").limit(limit);
-  return rows.map(letterOf);
+/**
+ * The dead letters of parked streams, oldest first. `searchedTo`: the id of the last one, where more bytes follow than an answer may have.
+ */
+export async function deadLettersIn(
+  { knex }: Database,
+  { limit, after, brief }: LettersAsked,
+): Promise<{ deadLetters: DeadLetter[]; searchedTo?: string }> {
+  const rows: { event: string }[] = await lettersIn(knex).where("d.id", ">", after).orderBy("d.id").limit(limit);
+  const deadLetters = rows.map(row => letterOf(row, brief));
+  if (brief) return { deadLetters };
+  let room = ANSWER_BYTES;
+  const beyond = rows.findIndex(({ event }, i) => (room -= Buffer.byteLength(event)) < 0 && i > 0);
+  if (beyond < 0) return { deadLetters };
+  return { deadLetters: deadLetters.slice(0, beyond), searchedTo: deadLetters[beyond - 1]!.id };
 }
 
 const lettersIn = (knex: Knex): Knex.QueryBuilder =>
@@ -47,10 +69,11 @@ const lettersIn = (knex: Knex): Knex.QueryBuilder =>
     .where("p.state", "parked")
     .select("d.id", "d.consumer", "d.actor_stream", "d.version", "d.event", "d.at", "p.error", "p.attempts");
 
-function letterOf(row: any): DeadLetter {
+function letterOf(row: any, brief = false): DeadLetter {
   const { id, consumer, actor_stream: stream, version, at, error, attempts } = row;
   const event = eventIn(row);
-  return { id: `${id}`, consumer, stream, version, type: event.type, error: errorIn(error), attempts, at, event };
+  const letter = { id: `${id}`, consumer, stream, version, type: event.type, error: errorIn(error), attempts, at };
+  return brief ? letter : { ...letter, event };
 }
 
 /**

@@ -15,8 +15,8 @@ export interface Incoming {
   readonly atMs: number;
 }
 
-/** `json` is the value itself; `cut` is the beginning of one that was too large. */
-type Encoding = "json" | "text" | "base64" | "cut";
+/** `json` is the value itself; `deep` the text of one with too many levels; `cut` the beginning of one that was too large. */
+type Encoding = "json" | "deep" | "text" | "base64" | "cut";
 export interface KeptMessage {
   readonly partition: number;
   readonly place: string;
@@ -32,22 +32,23 @@ export interface KeptMessage {
   readonly attempt: number;
 }
 
-/** Bytes that are kept of a payload that is too large. */
+/** Bytes that are kept of a payload that is too large, and characters of its key. */
 const CUT_BYTES = 1_024;
+/** Levels of a payload. JSON.parse takes any number; whatever writes the value again fails at some thousands. */
+export const LEVELS_MAX = 100;
 
 export function keptOf(message: Incoming, maxBytes: number): KeptMessage {
   const { partition, place, origin, key, headers, payload, atMs } = message;
+  const isCut = sizeOf(message) > maxBytes;
   return {
     partition,
     place: `${place}`,
     origin,
-    ...(key !== undefined && { key }),
-    headers,
+    ...(key !== undefined && { key: isCut ? key.slice(0, CUT_BYTES) : key }),
+    headers: isCut ? {} : headers,
     atMs,
     bytes: payload.byteLength,
-    ...(sizeOf(message) > maxBytes
-      ? { encoding: "cut", payload: payload.subarray(0, CUT_BYTES).toString(), headers: {} }
-      : encoded(payload)),
+    ...(isCut ? { encoding: "cut", payload: payload.subarray(0, CUT_BYTES).toString() } : encoded(payload)),
     attempt: 1,
   };
 }
@@ -66,11 +67,18 @@ function encoded(payload: Buffer): Pick<KeptMessage, "encoding" | "payload"> {
     return { encoding: "base64", payload: payload.toString("base64") };
   }
   try {
-    return { encoding: "json", payload: JSON.parse(text) as unknown };
+    const value: unknown = JSON.parse(text);
+    return hasMoreLevels(value, LEVELS_MAX)
+      ? { encoding: "deep", payload: text }
+      : { encoding: "json", payload: value };
   } catch {
     return { encoding: "text", payload: text };
   }
 }
+const hasMoreLevels = (value: unknown, levels: number): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some(part => hasMoreLevels(part, levels - 1)));
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 // ---- as an event of a stream, which handling and retrying know

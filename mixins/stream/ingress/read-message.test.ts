@@ -74,6 +74,7 @@ test("what cannot be read has a reason, and is kept with payload and headers", (
     ["MESSAGE_UNFIT", kept({ book: "b1", count: 0 }), { encoding: "json", payload: { book: "b1", count: 0 } }],
     ["MESSAGE_UNFIT", kept("7"), { encoding: "json", payload: 7 }],
     ["MESSAGE_TOO_LARGE", kept({ ...data, note: "x".repeat(2_000) }), { encoding: "cut", bytes: 2_033 }],
+    ["MESSAGE_TOO_LARGE", kept(data, { key: "x".repeat(2_000) }), { encoding: "cut", key: "x".repeat(1_024) }],
     ["MESSAGE_TOO_LARGE", kept(data, { headers: { note: "x".repeat(2_000) } }), { encoding: "cut", headers: {} }],
   ] as const;
   for (const [type, message, held] of bad) {
@@ -83,6 +84,14 @@ test("what cannot be read has a reason, and is kept with payload and headers", (
   }
   expect(() => read(kept({ book: "b1" }))).toThrow("count is required");
   expect(read(kept({ ...data, more: true })).message.data).toEqual({ ...data, more: true });
+});
+
+test("a message of so many levels that nothing can write its value is kept as text", () => {
+  const nested = (levels: number) => `{"book":"b1","count":3,"more":${"[".repeat(levels)}${"]".repeat(levels)}}`;
+  const deep = keptOf(incoming(nested(20_000)), 65_536);
+  expect(() => read(deep)).toThrow(expect.objectContaining({ type: "MESSAGE_TOO_DEEP" }));
+  expect(JSON.parse(JSON.stringify(deep))).toMatchObject({ encoding: "deep", payload: nested(20_000) });
+  expect(read(keptOf(incoming(nested(99)), 65_536)).message.data).toMatchObject(data);
 });
 
 test("the stream of a message tells its partition, and whether it stands alone", () => {

@@ -5,7 +5,7 @@ import { idFrom } from "../../kernel/index.ts";
 import { fromHttp, fromKafka } from "../cloud-events.ts";
 import { streamErrors } from "../errors.ts";
 import type { Ingress, Message } from "./define-ingress.ts";
-import type { KeptMessage } from "./kept-message.ts";
+import { LEVELS_MAX, type KeptMessage } from "./kept-message.ts";
 
 export interface ReadMessage {
   readonly message: Message;
@@ -17,14 +17,15 @@ type Attributes = Readonly<Record<string, string>>;
 export const DEFAULT_MAX_BYTES = 64 * 1_024;
 
 /**
- * Reads messages of an ingress. The function that it returns throws Refusal `MESSAGE_TOO_LARGE`, `MESSAGE_MALFORMED` or
- * `MESSAGE_UNFIT`.
+ * Reads messages of an ingress. The function that it returns throws Refusal `MESSAGE_TOO_LARGE`, `MESSAGE_TOO_DEEP`,
+ * `MESSAGE_MALFORMED` or `MESSAGE_UNFIT`.
  */
 export function messageReader(ingress: Ingress): (kept: KeptMessage) => ReadMessage {
   const { name, maxBytes = DEFAULT_MAX_BYTES } = ingress;
   const check: Check = compileSchema(ingress.message as TSchema, `${name}: message`);
   return kept => {
     if (kept.encoding === "cut") throw streamErrors.MESSAGE_TOO_LARGE({ bytes: kept.bytes, maxBytes });
+    if (kept.encoding === "deep") throw streamErrors.MESSAGE_TOO_DEEP({ levels: LEVELS_MAX });
     if (kept.encoding !== "json") throw streamErrors.MESSAGE_MALFORMED();
     const { attributes, data } = contentOf(kept);
     const found = check(data);

@@ -4,6 +4,8 @@ import { minutes, msOf } from "../../kernel/index.ts";
 export const limits = {
   /** Bytes of a public event's data: what receivers behind common gateways take, and far below what a topic takes. */
   dataBytes: 256 * 1_024,
+  /** Characters of a webhook's URL, as it is sent: a list of all webhooks is one message. */
+  urlCharsMax: 2_000,
   /** Webhooks there may be. Each sends `perWebhook` requests at once at most, which bounds all of them. */
   webhooksMax: 100,
   /** Requests at once to one webhook; one that has just failed gets one until it answers again. */
@@ -14,6 +16,8 @@ export const limits = {
   testMs: 5_000,
   /** Bytes of an answer that are read, so that its connection can end in order. Nobody looks at them. */
   answerBytes: 64 * 1_024,
+  /** Time for which they are read: a request holds its place until then. */
+  answerMs: 1_000,
   /** Time for which a delivery belongs to the node that sends it: a request, and as long again to note the answer. */
   leaseMs: 30_000,
   /** Wait before the next attempt of one delivery: the first, and the longest. */

@@ -244,6 +244,13 @@ test("a new secret signs beside the old one for a day, and neither is shown agai
   expect(JSON.stringify(await call("pauseWebhook", { id }))).not.toContain("whsec_");
 });
 
+test("two that replace a secret at once both get one that signs", async () => {
+  const { id } = await add("/a");
+  const made = await Promise.all([call("rotateWebhook", { id }), call("rotateWebhook", { id })]);
+  const { secrets } = await (await sending()).webhooks.target(id);
+  expect(new Set(secrets)).toEqual(new Set(made.map(({ secret }) => secret)));
+});
+
 test("no API key makes a webhook or gets a secret, whatever its scopes", async () => {
   const { id } = await add("/a");
   const meta = { user: { id: "u1", roles: ["admin"], scopes: ["operations:*"] } };
@@ -263,6 +270,7 @@ test("a webhook is refused at what is no public address by https, nor in an allo
     "https://0x0a000001/",
     "https://[::ffff:169.254.169.254]/",
     "https://ann:sesame@desk.example/",
+    `https://desk.example/${"😀".repeat(500)}`,
   ])
     await expect(call("addWebhook", { url, events: [PUBLIC] })).rejects.toMatchObject({ code: 422 });
 });

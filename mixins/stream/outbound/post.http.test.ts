@@ -42,6 +42,22 @@ test("an answer without an end counts by its status, and is not read for ever", 
   await ended.promise;
 });
 
+test("an answer that trickles without an end is a 2xx, and its connection does not outlive the request", async () => {
+  const ended = Promise.withResolvers<void>();
+  receiver.answer = (_got, response) => {
+    response.on("close", () => ended.resolve());
+    response.writeHead(200).write("x");
+  };
+  expect(await post(receiver.url, poster, 60_000)).toMatchObject({ status: 200 });
+  await ended.promise;
+});
+
+test("a receiver that changes the protocol has not taken the event", async () => {
+  receiver.answer = (_got, response) =>
+    void response.writeHead(101, { connection: "upgrade", upgrade: "websocket" }).end();
+  expect(await post()).toMatchObject({ status: 101, reason: "HTTP 101" });
+});
+
 test("a name, or an address, of a network that is not allowed is not connected to", async () => {
   const strict = new Poster(new Networks());
   const { port } = new URL(receiver.url);

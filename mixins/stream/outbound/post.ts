@@ -18,7 +18,7 @@ export interface Post {
 export interface Posted {
   /** Absent where there was no answer. */
   readonly status?: number;
-  /** Milliseconds until the answer's head, or the failure. */
+  /** Milliseconds until the answer's end, or the failure. */
   readonly ms: number;
   /** Why it failed; absent after a 2xx. */
   readonly reason?: string;
@@ -64,7 +64,12 @@ export class Poster {
     });
     request.on("error", reject);
     request.on("response", answer => {
+      answer.once("close", () => resolve(answer));
       drain(answer);
+    });
+    // Node closes a connection that changes its protocol unasked, and says so by no error.
+    request.on("upgrade", (answer, socket) => {
+      socket.destroy();
       resolve(answer);
     });
     request.end(body);
@@ -92,8 +97,10 @@ class Forbidden extends Error {
   }
 }
 
-/** Reads and forgets what the receiver sends, up to a limit. */
+/** Reads and forgets what the receiver sends, up to a limit of bytes and of time: its status is all that counts. */
 function drain(answer: IncomingMessage): void {
+  const patience = setTimeout(() => answer.destroy(), limits.answerMs);
+  answer.once("close", () => clearTimeout(patience));
   let bytes = 0;
   answer.on("error", () => {});
   answer.on("data", (chunk: Buffer) => {

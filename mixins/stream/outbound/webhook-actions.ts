@@ -37,7 +37,10 @@ export function webhookActions(known: readonly string[]) {
     },
     addWebhook: {
       ...writes,
-      params: paramsOf({ url: Type.String({ maxLength: 2_000 }), events: Type.Array(Type.String(), { minItems: 1 }) }),
+      params: paramsOf({
+        url: Type.String({ maxLength: limits.urlCharsMax }),
+        events: Type.Array(Type.String(), { minItems: 1 }),
+      }),
       async handler(this: Service, ctx: Context<Adding, Meta>) {
         refuseKeys(ctx);
         const { url, events } = ctx.params;
@@ -151,6 +154,8 @@ function checkedUrl(text: string, networks: Networks): string {
   if (isAddress && !networks.allows(host, { isPlain }))
     throw invalid("url", `${host} is not a public address, nor in WEBHOOK_NETWORKS`);
   url.hash = "";
+  // What is not ASCII is three to twelve times as long now.
+  if (url.href.length > limits.urlCharsMax) throw invalid("url", `has more than ${limits.urlCharsMax} characters`);
   return url.href;
 }
 

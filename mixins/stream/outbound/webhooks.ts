@@ -94,7 +94,7 @@ export class Webhooks {
   async rotate(id: string): Promise<{ secret: string; oldSecretUntil: string }> {
     const secret = newSecret();
     const until = await this.#database.transaction(async trx => {
-      const row: Row | undefined = await trx("webhooks").where({ id }).first();
+      const row: Row | undefined = await trx("webhooks").where({ id }).forUpdate().first();
       if (!row) throw notFound(id);
       const old_secret_until = (await this.#database.now(trx)) + limits.oldSecretMs;
       await trx("webhooks").where({ id }).update({ secret, old_secret: row.secret, old_secret_until });
