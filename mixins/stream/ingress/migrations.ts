@@ -29,3 +29,9 @@ export const migrations = [
     },
   },
 ];
+
+/** The indexes that the migrations make on Postgres, by table, as `npm run doctor` looks for them. */
+export const INGRESS_INDEXES: Readonly<Record<string, readonly string[]>> = {
+  ingress_places: ["unique (ingress, source, partition)"],
+  paused_ingresses: ["unique (ingress)"],
+};

@@ -1,7 +1,7 @@
 // Whether every index that this code's schema makes exists and is valid. The lists are declared beside the schemas; a
 // service's own in services/<name>/indexes.json.
 import { existsSync, readFileSync } from "node:fs";
-import { OUTBOUND_INDEXES, STREAM_INDEXES } from "../../../../stream/siblings.ts";
+import { INGRESS_INDEXES, OUTBOUND_INDEXES, STREAM_INDEXES } from "../../../../stream/siblings.ts";
 import { STORE_INDEXES } from "../../../../event-store/siblings.ts";
 import { ACCOUNT_INDEXES } from "../../../../accounts/mixin.ts";
 import { AUDIT_INDEXES } from "../../../../audit/mixin.ts";
@@ -61,6 +61,7 @@ export async function expectedOf(file: string, schema: Schema): Promise<Indexes>
   const expected: Record<string, readonly string[]> = {};
   if (names.has("store_schema")) Object.assign(expected, STORE_INDEXES);
   if (names.has("migrations_stream")) Object.assign(expected, STREAM_INDEXES);
+  if (names.has("migrations_ingress")) Object.assign(expected, INGRESS_INDEXES);
   if (names.has("migrations_outbound")) Object.assign(expected, OUTBOUND_INDEXES);
   if (names.has(`migrations_${name}`)) Object.assign(expected, own);
   if (names.has("first_administrator")) Object.assign(expected, ACCOUNT_INDEXES);
