@@ -32,7 +32,7 @@ import { Reading } from "./dialects/sqlite/reading.ts";
 import { attempt, fail, ok, reasonOf, type Finding, type Result } from "./finding.ts";
 import { gapsOf, type Progress } from "./gaps.ts";
 import { lagOf } from "./lag.ts";
-import { kafkaFindings } from "./kafka.ts";
+import { kafkaFindings } from "./kafka-settings.ts";
 import { certificatesOf, disksOf } from "./machine.ts";
 import { mailsOf } from "./mails.ts";
 import { natsOf } from "./nats.ts";

@@ -4,7 +4,7 @@ import { Admin } from "@platformatic/kafka";
 import { readEnvironment } from "../../kernel/index.ts";
 import { freePort, Kafka } from "../../testing/servers.ts";
 import { lineOf } from "./finding.ts";
-import { kafkaFindings } from "./kafka.ts";
+import { kafkaFindings } from "./kafka-settings.ts";
 
 const isAsked = process.env["KAFKA"] === "all";
 // It starts a Kafka for a few lines: `npm run test:kafka` tries it.

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { lineOf } from "./finding.ts";
-import { resultsOf } from "./kafka.ts";
+import { resultsOf } from "./kafka-settings.ts";
 
 const topic = {
   name: "library.loans",
@@ -31,7 +31,7 @@ test("three copies of which two acknowledge are well, and so is one broker by it
   expect(said({ replicas: 1 }, { "min.insync.replicas": "1" }, { brokers: 1 })).not.toMatch(/warn|FAIL/);
 });
 
-test.each<[RegExp, object, object?, object?]>([
+test.each<[RegExp, ...Parameters<typeof said>]>([
   [/has 1 of 3 copies.*KAFKA_REPLICATION=3/, { replicas: 1 }],
   [/one copy \(min\.insync\.replicas=1\).*min\.insync\.replicas=2/, {}, { "min.insync.replicas": "1" }],
   [/needs all of its 3 copies.*min\.insync\.replicas=2/, {}, { "min.insync.replicas": "3" }],
@@ -47,6 +47,6 @@ test.each<[RegExp, object, object?, object?]>([
     {},
     { unseen: [{ name: "library.fines", source: "fines", reason: "it is missing" }] },
   ],
-])("warns: %s", (words, over, settings, facts) => {
-  expect(said(over, settings, facts)).toMatch(words);
+])("warns: %s", (words, ...changes) => {
+  expect(said(...changes)).toMatch(words);
 });
