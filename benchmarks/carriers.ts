@@ -1,4 +1,4 @@
-// What moves durable events, side by side: local, where each consumer reads the log itself; JetStream; Kafka. The same events in the
+// The carriers of durable events, side by side: local, where each consumer reads the log itself; JetStream; Kafka. The same events in the
 // same run: how fast a consumer catches up that is far behind, latency from commit to the consumer's commit at 1,000 events a
 // second and at the most there is, and CPU.
 //
@@ -30,7 +30,7 @@ const events = option("events", 1_000_000);
 const seconds = option("seconds", 20);
 /** Actors of the load. */
 const ACTORS = 10_000;
-/** Those of the history have so many events each, and so many live at once, as orders do. */
+/** Streams of the history have so many events each, and so many live at once, as orders do. */
 const EVENTS_EACH = 10;
 const OPEN = 500;
 const PACED = 1_000;
@@ -54,7 +54,7 @@ const Stay = defineActor(contract)({
   evolve: { "stay.booked": ({ nights }, data) => ({ nights: nights + data.nights }) },
 });
 
-/** What a consumer has done since it was asked last. */
+/** The work of a consumer since it was asked last. */
 interface Taken {
   readonly count: number;
   /** Milliseconds since 1970 of its last commit. */
@@ -207,7 +207,7 @@ async function measure(carrier: CarrierName, from: string): Promise<object> {
   }
 }
 
-/** What a load costs, from its first event until all of them are taken. */
+/** The cost of a load, from its first event until all of them are taken. */
 async function measured(reader: Reader, load: () => Promise<unknown>, allTaken: () => Promise<Taken>) {
   const before = (await reader.taken()).count;
   const cpuBefore = cpuNow(reader);

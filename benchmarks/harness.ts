@@ -64,7 +64,7 @@ export async function closedLoop(
   };
 }
 
-/** What a call takes. */
+/** The cost of a call. */
 export interface Cost {
   readonly perSecond: number;
   /** Microseconds of CPU of the process. */

@@ -32,7 +32,7 @@ const CONNECTIONS_EACH = 16;
 const COUNT_MS = 200;
 /** Milliseconds within which nodes that join have their shares. */
 const SHARED_MS = 3_000;
-/** Of the kernel's clock that counts the CPU of processes. */
+/** Ticks a second of the kernel's clock that counts the CPU of processes. */
 const TICKS_PER_S = 100;
 const admin = { email: "admin@example.com", password: "benchmarks only" };
 

@@ -99,7 +99,7 @@ export function natsUsers(roles: Readonly<Record<string, RoleUse>>, namespace: s
   const takes = [
     ...new Map(Object.values(roles).flatMap(use => use.takes.map(where => [where.subject, where]))).values(),
   ];
-  // What senders outside publish reaches the account of JetStream by an import, as our events do.
+  // Messages of senders outside reach the account of JetStream by an import, as our events do.
   const carried = [subjectsIn(namespace), ...takes.map(({ subject }) => subject)];
   const users = Object.entries(roles).map(([role, use]) =>
     userOf(role, subjectsOf(role, use, namespace), 'allow_responses: { max: 1, expires: "1m" }'),

@@ -87,7 +87,7 @@ test("a start checks the variables that a service declares, gives them to it, an
     GREETING: "hola",
     TMPDIR: commands.folder,
   });
-  // What it has compiled is kept for the next start, whatever becomes of it, and its threads are told where.
+  // Its compiled code is kept for the next start, whatever becomes of it, and its threads are told where.
   const cache = join(commands.folder, "node-compile-cache");
   expect(written).toContain(cache);
   expect(globSync("**/*", { cwd: cache }).length).toBeGreaterThan(100);

@@ -176,7 +176,7 @@ export interface EventMetadata {
   readonly commandId?: string;
   /** The span in which its command was sent, as W3C's `traceparent`; where traces are sent. */
   readonly traceparent?: string;
-  /** What other systems have noted about its trace, as W3C's `tracestate`: 512 bytes at most. */
+  /** Notes of other systems about its trace, as W3C's `tracestate`: 512 bytes at most. */
   readonly tracestate?: string;
 }
 

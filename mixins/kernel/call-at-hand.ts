@@ -1,4 +1,4 @@
-// What the code at hand works for, where nobody passes it on: the call, since a query names its table and not the call that needs
+// The work that the code at hand belongs to, where nobody passes it on: the call, since a query names its table and not the call that needs
 // the answer; and the span, for the floor of traces. Outside of calls, as in consumers and timers, there is no call, and time
 // does not run out.
 //

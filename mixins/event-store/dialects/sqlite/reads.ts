@@ -93,7 +93,7 @@ export function reader(connection: Connection) {
     },
     /** Ids and positions have hardly a gap, and cost nothing to look up. */
     size: () => ({ streams: highestStream()![0] as number, events: newestPosition()![0] as number }),
-    /** Of one state, so that a page is a range of the index: with several, each page would sort all of them. */
+    /** One state, so that a page is a range of the index: with several, each page would sort all of them. */
     sagas: rows(
       `select id, state, reason, started_at, updated_at from sagas
        where state = ?1 and (updated_at <= ?2 - ?3 or updated_at > ?2)
