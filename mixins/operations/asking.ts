@@ -76,7 +76,7 @@ export async function askCircuits(ctx: Context): Promise<{ circuits: Answer[]; s
   };
 }
 
-/** Who may read the accounts may see what tells who a person is. */
+/** The permission to read accounts is also the one to see personal fields. */
 const SEES_PERSONS = "accounts:read";
 
 /** Fields that an operator does not see. */

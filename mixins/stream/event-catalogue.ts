@@ -51,7 +51,7 @@ function ownChannels(services: readonly Described[], { namespace, folder, partit
   });
 }
 
-/** What the service's folder has of it. */
+/** The parts of a service's description that its folder keeps. */
 function keptOf({ name, metadata }: Described, folder: string): Kept {
   const home = SERVICE_NAME.test(name) ? join(folder, name) : undefined;
   const secrets = metadata?.secrets;

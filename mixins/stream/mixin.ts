@@ -1,7 +1,6 @@
 // The mixin of a service that reacts to the events of other services.
 import type { Service, ServiceSchema } from "moleculer";
-import { stopsFirst } from "../kernel/index.ts";
-import { consumersOf } from "./consumer/consumers.ts";
+import { consumersOf, stopsConsumersFirst } from "./consumer/consumers.ts";
 import { Consuming } from "./consumer/consuming.ts";
 import type { Reactor } from "./consumer/define-reactor.ts";
 import { consumerOf } from "./consumer/reactor.ts";
@@ -23,12 +22,7 @@ export function Reactors(reactors: Reactor | readonly Reactor[]): Partial<Servic
       ),
     ],
     created(this: Service) {
-      stopsFirst(this, async () => {
-        // Consumers that could not be opened are an error of `stopped` as well, which is logged.
-        void consumersOf(this)
-          .then(consumers => consumers.stop())
-          .catch(() => {});
-      });
+      stopsConsumersFirst(this);
     },
     async started(this: Service) {
       const consumers = await consumersOf(this);

@@ -1,7 +1,7 @@
 // The consumers of one service: finds the owners of the events that they subscribe to, runs a reader for each of their logs on
 // the partitions that are this node's share, and answers for their state.
 import type { Service } from "moleculer";
-import { dependsOn, isStopping } from "../../kernel/index.ts";
+import { dependsOn, isStopping, stopsFirst } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
 import type { Carrier } from "../carriers/carrier.ts";
 import { carrierOf } from "../carriers/resolve.ts";
@@ -32,6 +32,16 @@ export function consumersOf(service: Service): Promise<Consumers> {
     registries.set(service, consumers);
   }
   return consumers;
+}
+
+/** Leaves a service's partitions to the other nodes as soon as its broker begins to stop, before calls at hand are waited for. */
+export function stopsConsumersFirst(service: Service): void {
+  stopsFirst(service, async () => {
+    // Consumers that could not be opened are an error of `stopped` as well, which is logged.
+    void consumersOf(service)
+      .then(consumers => consumers.stop())
+      .catch(() => {});
+  });
 }
 
 interface StatusOptions {
@@ -272,7 +282,7 @@ export class Consumers {
     return [...(this.#running.get(name)?.readers.values() ?? [])];
   }
 
-  /** Those that are known now. */
+  /** The sources of a consumer that are known now. */
   #sourcesOf({ types, journals = false }: Consumer): Set<string> {
     const { broker } = this.#service;
     return new Set([...ownersOf(broker, types), ...(journals ? journalSources(broker) : [])]);

@@ -1,4 +1,4 @@
-// What services say of their ingresses in the registry, read with care: another node may announce anything.
+// Descriptions of ingresses in the registry, as services announce them, read with care: another node may announce anything.
 import type { TSchema } from "typebox";
 import { publicShape, type InboundChannel, type ListedService } from "../../contract/index.ts";
 import type { Ingress } from "./define-ingress.ts";

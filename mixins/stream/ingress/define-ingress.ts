@@ -28,7 +28,7 @@ export interface IngressDefinition<S extends TSchema> {
   };
   /** JSON Schema of the data. Give objects room for fields that the sender adds later: `Type.Object` does. */
   readonly message: S;
-  /** What is in order, where the sender's own key is not it. Only the messages of one partition of a topic can be. */
+  /** Names the messages that are handled in order, where the sender's own key does not. Only the messages of one partition of a topic can be. */
   readonly key?: (message: Message<S>) => string;
   /** Largest message in bytes. A larger one is a dead letter, of which the beginning is kept. Default 64 KiB. */
   readonly maxBytes?: number;

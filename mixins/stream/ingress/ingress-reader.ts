@@ -90,7 +90,7 @@ export class IngressReader {
   #failures = 0;
   #lookAt = -Infinity;
   #isPaused = false;
-  /** Of the batch at hand: messages that are set aside from their keys, and by event id those that stand alone, as they are tried next. */
+  /** In the batch at hand, messages that are set aside from their keys, and by event id the ones that stand alone, as they are tried next. */
   #setAside: SetAside[] = [];
   readonly #refused = new Map<string, LogEvent>();
 
@@ -197,7 +197,7 @@ export class IngressReader {
       count: shareCount,
       bucketOf: partitionOfStream,
     };
-    // What was set aside waits for a person, whatever the release: goods that were refused in spring are not wanted now.
+    // Messages that were set aside wait for a person, whatever the release: one that was refused long ago may not be wanted now.
     await this.#retrying.tryParkedAgain(failedKey, parked => withoutAlone(parked, name));
     const failed = await FailedStreams.read(database, failedKey);
     const key = { ingress: name, source: this.inlet.source };

@@ -12,7 +12,7 @@ export const migrations = [
         table.integer("partition").notNullable();
         // The topic or stream that the place is in. One that was made anew has another.
         table.string("origin").notNullable();
-        // Of the next message. Text: a place has up to 64 bits, and JavaScript's numbers 53.
+        // The place of the next message. Text: a place has up to 64 bits, and JavaScript's numbers 53.
         table.string("place").notNullable();
         // Moved by every commit of the ingress, a retry too, which moves no place.
         table.bigInteger("revision").notNullable();

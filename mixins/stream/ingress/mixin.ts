@@ -4,9 +4,9 @@ import Type from "typebox";
 import { paramsOf } from "../../contract/index.ts";
 import { migrate } from "../../database/mixin.ts";
 import { keepsTables } from "../../database/siblings.ts";
-import { dependsOn, isStopping, stopsFirst } from "../../kernel/index.ts";
+import { dependsOn, isStopping } from "../../kernel/index.ts";
 import { metersOf, reading } from "../../metrics/index.ts";
-import { consumersOf, type Consumers } from "../consumer/consumers.ts";
+import { consumersOf, stopsConsumersFirst, type Consumers } from "../consumer/consumers.ts";
 import { Consuming } from "../consumer/consuming.ts";
 import { streamEnvironment } from "../environment.ts";
 import { streamErrors } from "../errors.ts";
@@ -91,12 +91,7 @@ export function Ingresses(ingresses: Ingress | readonly Ingress[]): Partial<Serv
     },
     created(this: Service) {
       keepsTables(this, () => tablesOf(this));
-      stopsFirst(this, async () => {
-        // Consumers that could not be opened are an error of `stopped` as well, which is logged.
-        void consumersOf(this)
-          .then(consumers => consumers.stop())
-          .catch(() => {});
-      });
+      stopsConsumersFirst(this);
     },
     async started(this: Service) {
       const consumers = await consumersOf(this);

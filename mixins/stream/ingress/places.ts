@@ -37,7 +37,7 @@ export interface Lost {
 type PlaceWrite = (trx: Knex.Transaction) => Promise<void>;
 
 export class Places {
-  // What the retrying of consumers asks a checkpoint for; a place here is one of its partition.
+  // The retrying of consumers asks a checkpoint for these; a place here is one of its partition.
   readonly cursor = "";
   readonly mark = undefined;
   readonly lost: readonly Lost[];

@@ -4,10 +4,10 @@
 import type { Service, ServiceSchema } from "moleculer";
 import { strictObject, typedCall, type Recorded } from "../../contract/index.ts";
 import { keepsTables } from "../../database/siblings.ts";
-import { nodeEnvironment, stopsFirst } from "../../kernel/index.ts";
+import { nodeEnvironment } from "../../kernel/index.ts";
 import { sourceOf } from "../cloud-events.ts";
 import type { Consumer } from "../consumer/consumer.ts";
-import { consumersOf } from "../consumer/consumers.ts";
+import { consumersOf, stopsConsumersFirst } from "../consumer/consumers.ts";
 import { Consuming } from "../consumer/consuming.ts";
 import { kafkaEnvironment } from "../environment.ts";
 import type { Outbound } from "./define-outbound.ts";
@@ -30,11 +30,7 @@ export function Outbounds(outbounds: Outbound | readonly Outbound[]): Partial<Se
     actions: webhookActions(list.map(({ event }) => event)),
     created(this: Service) {
       keepsTables(this, () => outboundTables(this));
-      stopsFirst(this, async () => {
-        void consumersOf(this)
-          .then(consumers => consumers.stop())
-          .catch(() => {});
-      });
+      stopsConsumersFirst(this);
     },
     async started(this: Service) {
       const sending = await sendingOf(this);

@@ -19,7 +19,7 @@ export interface TopicFacts {
 }
 export interface KafkaFacts {
   readonly brokers: number;
-  /** Of one broker; likewise. */
+  /** Settings of one broker; likewise. */
   readonly settings: Readonly<Record<string, string | null | undefined>>;
   readonly topics: readonly TopicFacts[];
   /** Topics that are not there, or that the user may not see, with the service. */

@@ -1,4 +1,4 @@
-// What an error of the client means for people: the client nests errors, and the innermost one names a request of the protocol,
+// Errors of the client in words for people: the client nests errors, and the innermost one names a request of the protocol,
 // or a place in OpenSSL.
 import { withoutSecrets } from "../../../kernel/index.ts";
 

@@ -49,7 +49,7 @@ export class KafkaTail implements Tail {
     // The client's consumers all name a group; ours never joins it.
     this.#consumer = new kafka.Consumer({ ...options, groupId: options.clientId, isolationLevel: 0 });
     this.#run()
-      // Whatever the error is, the reader goes on with the log and opens another tail.
+      // After any error the reader goes on with the log and opens another tail.
       .catch((error: unknown) => this.state !== "ended" && this.#report(error))
       .finally(() => this.close());
   }
