@@ -520,6 +520,12 @@ describe("reading and removing", () => {
     expect(await versions({ from: "2999-01-01T01:00:00+01:00" })).toEqual([4]);
     expect(await versions({ from: "2999-01-01T00:00:00.001Z" })).toEqual([]);
     await expect(list(broker, { cursor: "bm9uZQ" })).rejects.toMatchObject({ type: "VALIDATION_ERROR" });
+    // An empty list would say that nothing has happened to it.
+    const error = await list(broker, { subject: "2" }).catch((error: unknown) => error);
+    expect(error).toMatchObject({
+      type: "VALIDATION_ERROR",
+      data: [{ field: "subject", message: expect.stringContaining("must be the type of an actor and its id") }],
+    });
   });
 
   test("retention removes records up to a signed checkpoint, and the rest is verified as before", async () => {
