@@ -2,7 +2,7 @@
 // so on are in `views/`. Its only data is the log of what was done, and it runs on any node.
 import type { ServiceSchema } from "moleculer";
 import { defineService, type Context, type ListedService } from "../contract/index.ts";
-import { newId } from "../kernel/index.ts";
+import { contentBytesMax, newId } from "../kernel/index.ts";
 import { recordingActs, type Act } from "../audit/mixin.ts";
 import { projectionErrors } from "../projection/index.ts";
 import { streamErrors } from "../stream/index.ts";
@@ -215,6 +215,8 @@ const schema = (): ServiceSchema =>
         const { entries, ...next } = await pageOf({
           list: `dead letters${only === undefined ? "" : ` of ${only}`}`,
           limit,
+          // Each service bounds its own answer; those of all together are one answer of this one.
+          bytesMax: contentBytesMax(ctx.broker),
           cursor,
           services: only === undefined ? services : [only],
           async read(service, limit, seen = first) {

@@ -49,6 +49,8 @@ export interface Asked {
   /** The list and what narrows it: a cursor of another list is refused. */
   readonly list: string;
   readonly limit: number;
+  /** Bytes of the entries as JSON, one entry at least: they travel in one message of the bus. Default: no bound. */
+  readonly bytesMax?: number;
   readonly cursor: string | undefined;
   readonly services: readonly string[];
   /** The entries of a service after one of its own, in its own order, at most `limit`. */
@@ -61,22 +63,30 @@ export interface Asked {
 
 /** A page, and the cursor of the next one if there is one. Refuses (422, field `cursor`) a cursor of another list. */
 export async function pageOf(asked: Asked): Promise<{ entries: Entry[]; nextCursor?: string }> {
-  const { list, limit, cursor, services, read, sort, key = ({ id }) => String(id) } = asked;
+  const { list, limit, bytesMax = Infinity, cursor, services, read, sort, key = ({ id }) => String(id) } = asked;
   const seen = cursor === undefined ? new Map<string, string>() : seenIn(cursor, list);
   const lists = await Promise.all(
     services.map(async service => portionOf(service, await read(service, limit + 1, seen.get(service)))),
   );
   const found = lists.flatMap(({ entries }) => entries);
   if (sort) found.sort(sort);
-  const entries = found.slice(0, limit);
+  const entries = fitting(found.slice(0, limit), bytesMax);
   const searching = lists.filter(({ searchedTo }) => searchedTo !== undefined);
-  if (found.length <= limit && searching.length === 0) return { entries };
+  if (found.length === entries.length && searching.length === 0) return { entries };
   for (const entry of entries) seen.set(entry.service, key(entry));
   // Where all that a service has found is shown, it goes on behind the rows that it has passed over.
   const shown = new Set<unknown>(entries);
   for (const { service, searchedTo, entries: own } of searching)
     if (own.every(entry => shown.has(entry))) seen.set(service, searchedTo!);
   return { entries, nextCursor: cursorOf(list, [JSON.stringify([...seen])]) };
+}
+
+/** The first entries, as many as fit in so many bytes. */
+function fitting(entries: Entry[], bytesMax: number): Entry[] {
+  if (bytesMax === Infinity) return entries;
+  let room = bytesMax;
+  const beyond = entries.findIndex((entry, i) => (room -= Buffer.byteLength(JSON.stringify(entry))) < 0 && i > 0);
+  return beyond < 0 ? entries : entries.slice(0, beyond);
 }
 
 function portionOf(service: string, read: readonly Entry[] | Portion): Portion & { service: string } {

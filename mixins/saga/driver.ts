@@ -134,7 +134,7 @@ export class SagaDriver {
         logger: broker.logger,
         // The entries are the params of their command: recorded with it, each would be stored twice.
         recordCommands: false,
-        limits: { idleMs: limits.idleMs },
+        limits: { idleMs: limits.idleMs, residentActors: limits.journals },
         sagaRow: (id, state) => sagaRowOf(`${saga.name}.${id}`, state),
       });
       if (ended) host.onCommitted(ended);
@@ -263,6 +263,13 @@ export class SagaDriver {
   /** Whether it has as many sagas queued and paused as it may; the watchdog finds others by their rows. */
   get isFull(): boolean {
     return this.#queued.size + this.#resting.size >= this.limits.remembered;
+  }
+
+  /** Numbers of what it has in memory, all of them bounded however many sagas are open. */
+  get inMemory(): Readonly<Record<"driven" | "waiting" | "journals" | "tried", number>> {
+    const journals = [...this.#hosts.values()].reduce((sum, { host }) => sum + host.resident, 0);
+    const waiting = this.#queued.size + this.#resting.size;
+    return { driven: this.#running.size, waiting, journals, tried: this.#patience.size };
   }
 
   /** Keys of the open sagas that it met since the last call and that only another release can drive. */
