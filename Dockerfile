@@ -5,6 +5,7 @@ FROM ${NODE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY mixins/package.json mixins/
+COPY client/package.json client/
 # Without the devDependency `node`: the image has its own Node.
 RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts
 

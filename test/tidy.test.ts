@@ -5,7 +5,7 @@ import type { AnyContract } from "@valence/runtime/contract";
 import * as rules from "./tidy.ts";
 
 const root = join(import.meta.dirname, "..");
-const IGNORED = ["node_modules", "data", ".git", "benchmarks/results", "benchmarks/peers", "mixins/dist"];
+const IGNORED = ["node_modules", "data", ".git", "benchmarks/results", "benchmarks/peers", "mixins/dist", "client/dist"];
 const tree: rules.Tree = new Map(
   globSync("**/*", { cwd: root, exclude: path => IGNORED.includes(path) || /^mixins.\.build-/.test(path) })
     .filter(path => statSync(join(root, path)).isFile())
@@ -55,6 +55,15 @@ const cases: { rule: (tree: rules.Tree) => string[]; broken: Record<string, Reco
         "services/api/x.ts": 'import { contract } from "../b/contract.ts";',
       },
       "another service's seed": { "services/a/x.ts": 'import type { x } from "../b/products.seed.ts";' },
+    },
+  },
+  {
+    rule: rules.clientLoadsNoServer,
+    broken: {
+      "a route": { "client/x.ts": 'import { routes } from "../services/api/routes/index.ts";' },
+      "a floor of the runtime": { "client/x.ts": 'import { problemType } from "@valence/runtime/kernel";' },
+      "a package": { "client/x.ts": 'import ky from "ky";' },
+      "a page with a contract": { "web/shop/x.ts": 'import type { Order } from "../../services/orders/contract.ts";' },
     },
   },
   {

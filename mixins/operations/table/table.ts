@@ -2,13 +2,13 @@
 // description, and the list in docs/operations.md.
 import { auditContract } from "../../audit/index.ts";
 import { contract } from "../contract.ts";
-import { operationsOf, type Operation } from "./operation.ts";
+import { operationsOf } from "./operation.ts";
 import { rebuilding, verifying } from "./progress.ts";
 
 /** An operator acts when something is wrong: under overload too. */
 const priority = "critical";
 
-export const operationsTable: readonly Operation[] = operationsOf(contract, {
+export const operationsTable = operationsOf(contract, {
   circuits: {
     command: "circuits",
     summary: "Circuits between the nodes: state, failures, since when, and the next try; the open ones first",
@@ -482,7 +482,7 @@ export const operationsTable: readonly Operation[] = operationsOf(contract, {
   },
 });
 
-export const auditTable: readonly Operation[] = operationsOf(auditContract, {
+export const auditTable = operationsOf(auditContract, {
   list: {
     command: "audit",
     summary: "What happened, the newest first: of a subject, a type of actor, a person, a time",
