@@ -42,7 +42,7 @@ const BELOW_BROKER = ["kernel", "tracing", "metrics", "log", "contract", "redis"
 const isForTests = (path: string): boolean =>
   /\.(test|conformance|fixture)\.ts$|\.test-d\.ts$|(^|\/)negative\.ts$/.test(path) ||
   /^(test|benchmarks|mixins\/testing|mixins\/cli\/templates)\/|^jest\.config\.mjs$/.test(path);
-const isCode = (path: string): boolean => /\.(ts|mjs)$/.test(path);
+const isCode = (path: string): boolean => /\.(tsx?|mjs)$/.test(path);
 
 /**
  * The folder that the file belongs to: `mixins/saga`, `services/orders`. `services` alone: vocabulary that all share.
@@ -62,7 +62,7 @@ export function importsOf(path: string, text: string): Import[] {
   for (const [, name] of text.matchAll(/\bimport\("([^"]+)"\)/g)) add(name!, false);
   // A worker's file, or a process that a test starts.
   for (const [, name] of text.matchAll(/new URL\("(\.[^"]+)"/g)) add(name!, false);
-  for (const [, name] of text.matchAll(/"([\w.-]+\.ts)"/g)) add(`./${name}`, false);
+  for (const [, name] of text.matchAll(/"([\w.-]+\.tsx?)"/g)) add(`./${name}`, false);
   // Files that jest's configuration names.
   for (const [, name] of text.matchAll(/"<rootDir>\/([^"]+\.(?:ts|mjs))"/g)) add(name!, false);
   return found;
@@ -287,6 +287,9 @@ export function noFileIsDead(tree: Tree): string[] {
       // The first line of a command says how it is run.
       tree.get(path)!.startsWith(`// node ${path} `) ||
       /^(mixins|client)\/packing\.ts$|^client\/index\.ts$/.test(path) ||
+      path === "mixins/packing.ts" ||
+      // The HTML of each application names its first script.
+      /^web\/[^/]+\/(main\.tsx|theme\.js)$/.test(path) ||
       /^(mixins\/cli|mixins\/testing\/jest|benchmarks)\//.test(path) ||
       /^mixins\/[^/]+\/(index|mixin|siblings)\.ts$/.test(path) ||
       path.endsWith(".service.ts") ||
@@ -340,6 +343,30 @@ function linesOf(tree: Tree) {
     .flatMap(([path, text]) =>
       text.split("\n").map((line, n, lines) => ({ path, line, number: n + 1, before: lines[n - 1] ?? "" })),
     );
+}
+
+/** What a page may not have, under its policy and its laws. */
+const UNSAFE_IN_PAGES: readonly [RegExp, string][] = [
+  [/dangerouslySetInnerHTML|\b(inner|outer)HTML\b|insertAdjacentHTML|document\.write\b/, "text that becomes markup"],
+  [/<style\b|\sstyle=|\.setAttribute\("style"/, "a style outside of the style sheets"],
+  [/<script(?![^>]*\ssrc=)/, "a script inside of a page"],
+  [/\beval\(|new Function\(/, "text that becomes code"],
+  [/["'(]\s*(?:https?:)?\/\/[\w.-]+\.\w/, "an address of elsewhere"],
+];
+
+/** Pages stand on themselves, the client of the API and their packages; they load nothing from elsewhere, and no text becomes code. */
+export function pagesKeepApart(tree: Tree): string[] {
+  const pages = [...tree].filter(
+    ([path]) => /^web\/[^/]+(?:\/.+\.(?:tsx?|css|js)|\.html)$/.test(path) && !isForTests(path),
+  );
+  const unsafe = pages.flatMap(([path, text]) =>
+    UNSAFE_IN_PAGES.filter(([pattern]) => pattern.test(text)).map(([, what]) => `${path} has ${what}`),
+  );
+  const foreign = pages
+    .flatMap(([path, text]) => (isCode(path) ? importsOf(path, text) : []))
+    .filter(({ to }) => /^(mixins|services|test)\/|^node:/.test(to))
+    .map(({ from, to }) => `${from} must not import ${to}: pages use the client of the API`);
+  return [...unsafe, ...foreign];
 }
 
 /** The environment is read and checked in one place. Examples are programs of others; scripts may set variables for the runner, tests for a process. */

@@ -5,7 +5,7 @@ import { auditErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 
 const id = Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9][A-Za-z0-9_.:@-]*$" });
-// The bare id of an order finds nothing, which would read as if nothing had happened to it.
+// The bare id of a thing finds nothing, which would read as if nothing had happened to it.
 const subject = Type.String({
   maxLength: 200,
   format: defineFormat("audit-subject", {
