@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../broker/index.ts";
 import { readEnvironment, Refusal } from "../kernel/index.ts";
@@ -11,6 +11,7 @@ import { NodeDoctor } from "./doctor/node.ts";
 import { tellFindings } from "./findings.ts";
 import { operationsMetrics } from "./metrics.ts";
 import { Operations } from "./operations.ts";
+import { operationsTable } from "./table/table.ts";
 
 const ops = Operations();
 
@@ -96,6 +97,23 @@ afterAll(async () => {
 const admin = { user: { id: "root", roles: ["admin"] } };
 const ask = (action: string, params: object = {}, meta: object = admin) =>
   broker.call<any, object>(`ops.${action}`, params, { meta });
+
+describe("a person who looks on", () => {
+  const viewer = { user: { id: "vic", roles: ["viewer"] } };
+
+  test.each(
+    operationsTable.filter(({ permission }) => permission === "operations:write").map(({ action }) => [action]),
+  )("may not do %s", async action => {
+    const call = broker.call(action, {}, { meta: viewer });
+    const message = `${action} asks for the permission operations:write`;
+    await expect(call).rejects.toMatchObject({ code: 403, type: "FORBIDDEN", message });
+  });
+
+  test("sees what an administrator sees", async () => {
+    expect(await ask("sagas", {}, viewer)).toEqual(await ask("sagas"));
+    expect(await ask("overview", {}, viewer)).toMatchObject({ needs: expect.any(Array) });
+  });
+});
 
 test("a process without other nodes has no circuits", async () => {
   expect(await ask("circuits")).toEqual({ circuits: [], silent: [] });

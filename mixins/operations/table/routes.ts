@@ -1,11 +1,16 @@
-// The HTTP routes of a table of operations, for administrators.
-import { omit, pick } from "../../contract/index.ts";
+// The HTTP routes of a table of operations, for administrators and those who look on.
+import { omit, pick, type Role } from "../../contract/index.ts";
 import { route, type Request, type Route } from "../../gateway/index.ts";
 import { pathParamsOf, type Operation } from "./operation.ts";
+
+/** What only reads is open to those who look on, too. */
+export const accessFor = ({ permission }: Pick<Operation, "permission">): readonly Role[] =>
+  permission.endsWith(":read") ? ["admin", "viewer"] : ["admin"];
 
 /** Params that the path names come from there, all others by query or, for what changes something, by body. */
 export function routeOf({
   action,
+  permission,
   http,
   summary,
   priority,
@@ -20,7 +25,7 @@ export function routeOf({
   const place = http.startsWith("GET ") ? "query" : "body";
   const spec = {
     summary,
-    access: "admin",
+    access: accessFor({ permission }),
     ...(isForPersons && { keys: false }),
     ...(secret && { secret }),
     priority,
