@@ -185,6 +185,23 @@ test("sagas of all services, oldest first, each with its service", async () => {
   expect((await ask("sagas", { state: "completed" })).state).toBe("completed");
 });
 
+test("a service that does not answer is named, and the others' entries are shown", async () => {
+  const away = broker.createService({
+    name: "away",
+    metadata: { sagas: { trip: true }, consumers: { trip: true } },
+    actions: { retryDeadLetters: internal(() => Promise.reject(new Error("away"))) },
+  });
+  await broker.waitForServices("away");
+  try {
+    for (const list of ["sagas", "sagaCounts", "consumers", "deadLetters"])
+      expect(await ask(list)).toMatchObject({ silent: expect.arrayContaining(["away"]) });
+    expect((await ask("sagas")).sagas).toHaveLength(3);
+    expect(await ask("retryDeadLetters")).toMatchObject({ streams: 6, silent: ["away"] });
+  } finally {
+    await broker.destroyService(away);
+  }
+});
+
 test("a saga is found wherever it lives; the owner's refusal is the answer, an unknown one is not found", async () => {
   expect(await ask("saga", { id: "saga-2" })).toMatchObject({ id: "saga-2", service: "returns" });
   expect(await ask("retrySaga", { id: "saga-2", note: "now" })).toEqual({
@@ -293,6 +310,7 @@ test("a group of parked streams goes back to work in all services, or in one", a
   const asked = { error: "TEAPOT", olderThanMs: 150_000 };
   expect(await ask("retryDeadLetters", group)).toEqual({
     streams: 6,
+    silent: [],
     retried: ["borrowing", "returns"].map(service => ({
       service,
       consumer: `${service}-starter`,
@@ -301,7 +319,7 @@ test("a group of parked streams goes back to work in all services, or in one", a
     })),
   });
   expect(await ask("retryDeadLetters", { service: "returns" })).toMatchObject({ streams: 3, retried: [{ asked: {} }] });
-  expect(await ask("retryDeadLetters", { consumer: "none" })).toEqual({ streams: 0, retried: [] });
+  expect(await ask("retryDeadLetters", { consumer: "none" })).toEqual({ streams: 0, retried: [], silent: [] });
   await expect(ask("retryDeadLetters", { service: "nope" })).rejects.toMatchObject({ code: 422 });
 });
 

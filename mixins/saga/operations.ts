@@ -2,7 +2,7 @@
 // or many. Each request that changes something is a journal entry with the operator and the reason.
 import type { Context, Service } from "moleculer";
 import Type from "typebox";
-import { isRefusal } from "../kernel/index.ts";
+import { isRefusal, plainError } from "../kernel/index.ts";
 import { callErrors, listedServices, paramsOf, type EventMetadata, type Meta } from "../contract/index.ts";
 import { executeOptionsOf } from "../actor/mixin.ts";
 import {
@@ -16,7 +16,7 @@ import {
 import type { SagaRow } from "../event-store/index.ts";
 import type { LogPage, ReadLog } from "../stream/index.ts";
 import type { Held } from "../stream/siblings.ts";
-import { detailOf, isOpen, type SagaDetail } from "./detail.ts";
+import { detailOf, isOpen, type Possible, type SagaDetail } from "./detail.ts";
 import type { Driving, SagaDriver, SagaRef } from "./driver.ts";
 import { countSagas, findSagas, type SagaCount, type SagaSummary } from "./find.ts";
 import { BULK_LIMITS, editStuck, type BulkAnswer } from "./in-bulk.ts";
@@ -102,6 +102,7 @@ export const operations = {
         owner: await this.sagas.ownerOf(ref),
         actorOf: action => actorIn(this, action),
         limits: this.sagas.limits,
+        can: canBeSentOn(this.sagas, ref, state),
       });
     },
   },
@@ -258,6 +259,26 @@ function compensated(
   if (phase === "compensating") throw sagaErrors.SAGA_COMPENSATING({ field: "id", key });
   const failure = { type: "COMPENSATED_BY_OPERATOR", message: signature.note ?? "by an operator", step: "" };
   return { type: "saga.compensating", data: { failure, ...signature, ...(isPast && { pastPivot: true }) } };
+}
+
+/** What an operator may do about a saga now, by the rules of the operations themselves. */
+function canBeSentOn(sagas: SagaDriver, ref: SagaRef, state: SagaState): SagaDetail["can"] {
+  const signature = { by: "", at: "" };
+  const retry = possible(() => retried(ref, state, signature));
+  const compensate = possible(() => compensated(sagas, ref, state, { ...signature, pastPivot: false }));
+  const isForced = !compensate.isPossible && compensate.type === "SAGA_PAST_PIVOT";
+  const forced = isForced && possible(() => compensated(sagas, ref, state, { ...signature, pastPivot: true }));
+  return { retry, compensate: forced && forced.isPossible ? { ...forced, needsPastPivot: true } : compensate };
+}
+
+function possible(edit: () => Entry): Possible {
+  try {
+    edit();
+    return { isPossible: true };
+  } catch (error) {
+    const { type, message } = plainError(error);
+    return { isPossible: false, type, message };
+  }
 }
 
 function bulkOf(ctx: Ctx<BulkParams>): Parameters<typeof editStuck>[1] {

@@ -450,7 +450,15 @@ describe("operations on many", () => {
     expect(await retry({ dryRun: true, limit: 2, reason: "NO_SUCH_ADDRESS" })).toEqual({
       dryRun: true,
       sagas: 2,
-      counts: [{ ...kind, sagas: 2, oldestStartedAt: expect.any(String) }],
+      counts: [
+        {
+          ...kind,
+          sagas: 2,
+          oldestStartedAt: expect.any(String),
+          newestId: "fulfilment.w2",
+          newestAt: expect.any(String),
+        },
+      ],
       ids: ["fulfilment.w1", "fulfilment.w2"],
       refused: [],
       hasMore: true,

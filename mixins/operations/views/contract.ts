@@ -14,6 +14,8 @@ import {
   page,
   sagaName,
   service,
+  silent,
+  silentToo,
 } from "../params.ts";
 
 const state = Type.Optional(Type.Enum(["open", "running", "compensating", "stuck", "completed", "compensated"]));
@@ -41,7 +43,21 @@ const trace = Type.String({
   pattern: "^([0-9a-f]{2}-)?[0-9a-f]{32}(-[0-9a-f]{16}-[0-9a-f]{2})?$",
   examples: ["0af7651916cd43dd8448eb211c80319c"],
 });
-const silent = Type.Array(Type.String());
+
+/** Something that needs a person. */
+const Need = Type.Object(
+  {
+    kind: Type.String(),
+    count: Type.Integer(),
+    oldest: Type.Optional(Type.String()),
+    newest: Type.Optional(Type.String()),
+    newestId: Type.Optional(Type.String()),
+    says: Type.String(),
+    command: Type.String(),
+    look: Type.Object({ action: Type.String(), params: Type.Record(Type.String(), Type.Unknown()) }),
+  },
+  { title: "Need" },
+);
 
 export const viewActions = {
   /**
@@ -51,12 +67,12 @@ export const viewActions = {
    */
   sagas: {
     params: { state, ...sagasLike, limit, after, cursor },
-    returns: Type.Object({ state: Type.String(), sagas: Type.Array(Answer), nextCursor }),
+    returns: Type.Object({ state: Type.String(), sagas: Type.Array(Answer), silent: silentToo, nextCursor }),
   },
   /** How many sagas there are, by state, name and reason, the most first. `isPartial`: of the oldest 20 000 of a service. */
   sagaCounts: {
     params: { state, ...sagasLike },
-    returns: Type.Object({ counts: Type.Array(Answer), isPartial: Type.Boolean() }),
+    returns: Type.Object({ counts: Type.Array(Answer), isPartial: Type.Boolean(), silent: silentToo }),
   },
   /** One saga: where it stands, what comes next and when, its steps, notes, actors, traces and journal. */
   saga: { params: { id }, returns: Answer },
@@ -70,15 +86,23 @@ export const viewActions = {
   /** Takes back stuck sagas of a kind, likewise. `pastPivot`: also those that are past their point of no return. */
   compensateSagas: { params: { ...bulk, pastPivot: Type.Optional(Type.Boolean()) }, returns: bulkAnswer },
 
-  /** What needs a person, with the number, since when, and the command that looks further; empty when all is well. */
+  /**
+   * What needs a person, with the number, since when, the newest, and the operation that looks further; empty when all is
+   * well. `unknown` names what did not answer. The doctor's findings are of the last minute or two.
+   */
   overview: {
     params: {},
-    returns: Type.Object({ isWell: Type.Boolean(), needs: Type.Array(Answer), unknown: silent }),
+    returns: Type.Object({
+      isWell: Type.Boolean(),
+      checkedAt: Type.Optional(Type.String()),
+      needs: Type.Array(Need),
+      unknown: silent,
+    }),
   },
   /** Timers of actors, the next one first, so that late ones lead the list. */
   timers: {
     params: { service: Type.Optional(service), ...page },
-    returns: Type.Object({ timers: Type.Array(Answer), nextCursor }),
+    returns: Type.Object({ timers: Type.Array(Answer), silent: silentToo, nextCursor }),
   },
   /** How far each consumer, projection and relay is behind, in events and seconds, the slowest first. */
   lag: { params: page, returns: Type.Object({ lag: Type.Array(Answer), silent, nextCursor }) },

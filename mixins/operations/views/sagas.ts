@@ -1,6 +1,7 @@
 // Sagas of all services: lists, counts, one in detail, and the means to act on many.
 import {
   ask,
+  askEach,
   askOwner,
   compare,
   hasSagas,
@@ -8,6 +9,7 @@ import {
   limits,
   MINUTE_MS,
   oneOfAfterAndCursor,
+  SERVICE_MS,
   servicesWith,
   text,
   type Answer,
@@ -31,38 +33,41 @@ export async function sagas(ctx: Ctx<"sagas">) {
   if (services.length === 0 && after !== undefined) throw invalid("after", "is no saga");
   const filter = filterOf(narrowed);
   const startedAt = (saga: Answer) => text(saga["startedAt"]);
-  const { entries, ...next } = await pageOf({
+  const { entries, silent, ...next } = await pageOf({
     list: ["sagas", state, narrowed.service, ...Object.values(filter)].join(" "),
     limit,
     cursor,
     services,
     async read(service, limit, seen = after) {
       const params = { ...filter, state, limit, ...(seen !== undefined && { after: seen }) };
-      const found = await ask<{ sagas: Answer[]; searchedTo?: string }>(ctx, service, "sagas", params);
+      const found = await ask<{ sagas: Answer[]; searchedTo?: string }>(ctx, service, "sagas", params, {
+        timeout: SERVICE_MS,
+      });
       return { entries: found.sagas.map((saga): Entry => ({ ...saga, service })), searchedTo: found.searchedTo };
     },
     sort: (a, b) => compare(startedAt(a), startedAt(b)),
   });
   // The answer names the state: an operator who asked for none sees that sagas which have ended are left out.
-  return { state, sagas: entries, ...(after === undefined && next) };
+  return { state, sagas: entries, silent, ...(after === undefined && next) };
 }
 
-interface Count extends Answer {
+interface Counted extends Answer {
   readonly sagas: number;
-  readonly service: string;
 }
 
 export async function sagaCounts(ctx: Ctx<"sagaCounts">) {
   const { state, ...narrowed } = ctx.params;
   const params = { ...filterOf(narrowed), ...(state !== undefined && { state }) };
-  const all = sagaServices(ctx, narrowed).map(async service => {
-    const found = await ask<{ counts: Count[]; isPartial: boolean }>(ctx, service, "sagaCounts", params);
-    return { ...found, counts: found.counts.map(count => ({ ...count, service })) };
-  });
-  const answers = await Promise.all(all);
+  const { answers, silent } = await askEach(sagaServices(ctx, narrowed), (service, options) =>
+    ask<{ counts: Counted[]; isPartial: boolean }>(ctx, service, "sagaCounts", params, options),
+  );
+  const counts = answers.flatMap(({ service, answer }) =>
+    answer.counts.map((count): Counted => ({ ...count, service })),
+  );
   return {
-    counts: answers.flatMap(({ counts }) => counts).sort((a, b) => b.sagas - a.sagas),
-    isPartial: answers.some(({ isPartial }) => isPartial),
+    counts: counts.sort((a, b) => b.sagas - a.sagas),
+    isPartial: answers.some(({ answer }) => answer.isPartial),
+    silent,
   };
 }
 

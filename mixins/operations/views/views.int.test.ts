@@ -78,7 +78,7 @@ test("the overview is empty while all is well", async () => {
     const answer = await ask("overview");
     return answer.unknown.length === 0 ? answer : undefined;
   });
-  expect(all).toEqual({ isWell: true, needs: [], unknown: [] });
+  expect(all).toEqual({ isWell: true, checkedAt: expect.any(String), needs: [], unknown: [] });
 });
 
 test("what stands still, is damaged or lost is in the overview; a service that does not answer is unknown", async () => {
@@ -150,8 +150,11 @@ test("a stuck saga is in the overview, is found by its reason, counted, noted an
       kind: "stuck sagas",
       count: 1,
       oldest: expect.any(String),
+      newest: expect.any(String),
+      newestId: "fulfilment.w1",
       says: "fulfilment is stuck with NO_SUCH_ADDRESS: mend the cause and retry, or compensate",
       command: "sagas --state stuck --name fulfilment --reason NO_SUCH_ADDRESS",
+      look: { action: "ops.sagas", params: { state: "stuck", name: "fulfilment", reason: "NO_SUCH_ADDRESS" } },
     },
   ]);
   const kind = { state: "stuck", name: "fulfilment", reason: "NO_SUCH_ADDRESS" };
@@ -382,6 +385,7 @@ test("timers are listed late ones first, in pages; one that is late is in the ov
       oldest: all[0].dueAt,
       says: "timers of purses are more than a minute late: their command fails, or nobody fires them",
       command: "timers --service purses",
+      look: { action: "ops.timers", params: { service: "purses" } },
     },
   ]);
   expect(await fieldOf(ask("timers", { service: "fulfilments" }))).toEqual(["VALIDATION_ERROR", "service"]);
