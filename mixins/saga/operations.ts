@@ -7,10 +7,12 @@ import { callErrors, listedServices, paramsOf, type EventMetadata, type Meta } f
 import { executeOptionsOf } from "../actor/mixin.ts";
 import {
   ARCHIVE_PARAMS,
+  LIKE,
   storeSizes,
   TRACED,
   type Archived,
   type ArchiveOptions,
+  type Like,
   type Traced,
 } from "../actor/siblings.ts";
 import type { SagaRow } from "../event-store/index.ts";
@@ -144,6 +146,16 @@ export const operations = {
       const { events, searched, since } = await this.sagas.store.search(trace, newest, limit);
       const sagas = new Set(events.map(({ stream }) => stream).filter(stream => this.sagas.refOf(stream)));
       return { sagas: [...sagas], searched, ...(since && { since }), hasMore: events.length === limit };
+    },
+  },
+  sagasLike: {
+    ...operation,
+    params: paramsOf(LIKE),
+    async handler(this: SagaService, ctx: Ctx<Like>): Promise<{ sagas: SagaRow[] }> {
+      const { prefix, limit } = ctx.params;
+      const keys = await this.sagas.keysLike(prefix, limit);
+      const rows = keys.map(async ref => sagaRowOf(ref.key, await this.sagas.read(ref)));
+      return { sagas: await Promise.all(rows) };
     },
   },
   archive: {

@@ -161,6 +161,15 @@ export const operationsTable: readonly Operation[] = operationsOf(contract, {
     fails: ({ isWell }) => isWell === false,
     examples: ["overview"],
   },
+  search: {
+    command: "search <q>",
+    summary:
+      "Anything by its id or the beginning of it: actor, saga, trace, request, node, projection, consumer, person",
+    http: "GET /ops/search",
+    priority,
+    view: { tables: { hits: ["kind", "id", "title", "service"] } },
+    examples: ["search 0198c7", "search shelf"],
+  },
   timers: {
     command: "timers",
     summary: "Timers of actors, late ones first, then in the order in which they fire",

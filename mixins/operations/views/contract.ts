@@ -44,6 +44,12 @@ const trace = Type.String({
   examples: ["0af7651916cd43dd8448eb211c80319c"],
 });
 
+/** The operation that looks further, with its params. */
+const Look = Type.Object(
+  { action: Type.String(), params: Type.Record(Type.String(), Type.Unknown()) },
+  { title: "Look" },
+);
+
 /** Something that needs a person. */
 const Need = Type.Object(
   {
@@ -54,9 +60,22 @@ const Need = Type.Object(
     newestId: Type.Optional(Type.String()),
     says: Type.String(),
     command: Type.String(),
-    look: Type.Object({ action: Type.String(), params: Type.Record(Type.String(), Type.Unknown()) }),
+    look: Look,
   },
   { title: "Need" },
+);
+
+/** What an id, or the beginning of one, is of. */
+const Hit = Type.Object(
+  {
+    kind: Type.String(),
+    id: Type.String(),
+    title: Type.String(),
+    service: Type.Optional(Type.String()),
+    isExact: Type.Boolean(),
+    look: Type.Optional(Look),
+  },
+  { title: "SearchHit" },
 );
 
 export const viewActions = {
@@ -98,6 +117,18 @@ export const viewActions = {
       needs: Type.Array(Need),
       unknown: silent,
     }),
+  },
+  /**
+   * Anything by its exact id or the beginning of it: actors, sagas, traces, nodes, projections and consumers; a person by
+   * address or id, for those who may see accounts; a request by its whole id, among the newest events of each log. What is
+   * exact comes first; `limit` (10) hits of a kind and service.
+   */
+  search: {
+    params: {
+      q: TextLines({ maxLength: 200 }),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+    },
+    returns: Type.Object({ q: Type.String(), hits: Type.Array(Hit), silent }),
   },
   /** Timers of actors, the next one first, so that late ones lead the list. */
   timers: {
@@ -185,6 +216,7 @@ export const viewPermissions = {
   retrySagas: write,
   compensateSagas: write,
   overview: read,
+  search: read,
   timers: read,
   lag: read,
   shards: read,
@@ -203,6 +235,7 @@ export const viewRefusals = {
   retrySagas: [],
   compensateSagas: [],
   overview: [],
+  search: [],
   timers: [],
   lag: [],
   shards: [],

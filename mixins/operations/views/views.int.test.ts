@@ -1,5 +1,5 @@
 // The views of operators over real services on a real database: a saga, the actors that it calls, and their logs.
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { ServiceBroker } from "moleculer";
 import Type from "typebox";
 import { defineContract, defineService, PERSONAL } from "../../contract/index.ts";
@@ -181,6 +181,69 @@ test("a stuck saga is in the overview, is found by its reason, counted, noted an
       { type: "shelf", id: "bolts" },
     ],
     traces: [TRACE],
+  });
+});
+
+describe("search", () => {
+  const found = async (q: string, as = admin): Promise<string[][]> => {
+    const { hits, silent } = await broker.call<any, object>("ops.search", { q }, as);
+    expect(silent).toEqual([]);
+    return hits.map(({ kind, id, isExact, look }: any) => [kind, id, isExact ? "exact" : "begins", look?.action]);
+  };
+
+  test("finds actors and sagas by id or its beginning, what is exact first", async () => {
+    expect(await found("w1")).toEqual([
+      ["saga", "fulfilment.w1", "exact", "ops.saga"],
+      ["actor", "w1", "exact", "ops.actor"],
+    ]);
+    expect(await found("fulfilment.w1")).toEqual([["saga", "fulfilment.w1", "exact", "ops.saga"]]);
+    expect(await found("shelf.bolts")).toEqual([["actor", "bolts", "exact", "ops.actor"]]);
+    expect(await found("bol")).toEqual([["actor", "bolts", "begins", "ops.actor"]]);
+    expect(await found("nothing")).toEqual([]);
+    const { hits } = await ask("search", { q: "w1", limit: 1 });
+    expect(hits[0]).toMatchObject({ title: expect.stringMatching(/^fulfilment.w1: stuck \(send: NO_SUCH_ADDRESS/) });
+    expect(hits[1]).toMatchObject({
+      title: "wish w1, version 2",
+      look: { action: "ops.actor", params: { type: "wish", id: "w1" } },
+    });
+  });
+
+  test("finds traces, nodes and readers", async () => {
+    expect(await found(TRACE)).toEqual([["trace", TRACE, "exact", "ops.trace"]]);
+    expect(await found(METADATA.traceparent)).toEqual([["trace", TRACE, "exact", "ops.trace"]]);
+    expect(await found(broker.nodeID)).toContainEqual(["node", broker.nodeID, "exact", "ops.nodes"]);
+    expect(await found("fulfil")).toEqual([["consumer", "fulfilment", "begins", "ops.consumers"]]);
+  });
+
+  test("finds what a request has changed, by its whole id", async () => {
+    const requestId = "01990000-0000-7000-8000-00000000000a";
+    await hosted("shelves").actors.execute("nuts", "fill", { quantity: 1 }, { metadata: { requestId } as never });
+    expect(await found(requestId.toUpperCase())).toEqual([["actor", "nuts", "begins", "ops.actor"]]);
+  });
+
+  test("finds a person only for those who may see accounts, and products of a service that finds its own", async () => {
+    const public_ = { visibility: "public" as const };
+    const ann = { id: "p1", email: "ann@example.com" };
+    const people = broker.createService({
+      name: "accounts",
+      actions: { list: { ...public_, handler: () => ({ rows: [ann] }) }, get: { ...public_, handler: () => ann } },
+    });
+    const books = broker.createService({
+      name: "books",
+      metadata: { finds: true },
+      actions: {
+        find: { ...public_, handler: ({ params }: any) => ({ found: [{ kind: "book", id: "b1", title: params.q }] }) },
+      },
+    });
+    await broker.waitForServices(["accounts", "books"]);
+    try {
+      const viewer = { meta: { user: { id: "vic", roles: ["viewer"] } } };
+      expect(await found(ann.email)).toContainEqual(["person", "p1", "exact", undefined]);
+      expect(await found(ann.email, viewer)).not.toContainEqual(["person", "p1", "exact", undefined]);
+      expect(await found("Dune")).toEqual([["book", "b1", "begins", undefined]]);
+    } finally {
+      await Promise.all([people, books].map(service => broker.destroyService(service)));
+    }
   });
 });
 
