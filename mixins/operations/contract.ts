@@ -6,6 +6,7 @@ import { projectionErrors } from "../projection/index.ts";
 import { sagaErrors } from "../saga/index.ts";
 import { streamErrors } from "../stream/index.ts";
 import { operationErrors } from "./errors.ts";
+import { jobContract } from "./jobs/contract.ts";
 import { logContract } from "./log-levels.ts";
 import {
   after,
@@ -181,6 +182,7 @@ export const contract = defineContract({
       },
       returns: Type.Object({ streams: Type.Integer(), retried: Type.Array(Answer), silent: silentToo }),
     },
+    ...jobContract.actions,
     ...webhookContract.actions,
     ...logContract.actions,
   },
@@ -217,6 +219,7 @@ export const contract = defineContract({
     retryDeadLetter: ["DEAD_LETTER_NOT_FOUND"],
     discardDeadLetter: ["DEAD_LETTER_NOT_FOUND", "DEAD_LETTER_OF_LOG"],
     retryDeadLetters: [],
+    ...jobContract.mayRefuse,
     ...webhookContract.mayRefuse,
     ...logContract.mayRefuse,
   },
@@ -243,6 +246,7 @@ export const contract = defineContract({
     retryDeadLetter: "operations:write",
     discardDeadLetter: "operations:write",
     retryDeadLetters: "operations:write",
+    ...jobContract.permissions,
     ...webhookContract.permissions,
     ...logContract.permissions,
   },

@@ -36,6 +36,7 @@ import { EXAMINED_MS, examined } from "./examined.ts";
 import { operationErrors } from "./errors.ts";
 import { TellsFindings } from "./findings.ts";
 import { healthOf } from "./health.ts";
+import { jobActions, KeepsJobs } from "./jobs/actions.ts";
 import { logOperations } from "./log-levels.ts";
 import { pageIn, pageOf, type Entry } from "./pages.ts";
 import { webhookOperations } from "./webhooks.ts";
@@ -73,10 +74,11 @@ function detailsOf(
 
 const schema = (): ServiceSchema =>
   defineService(contract, {
-    mixins: [TellsFindings()],
+    mixins: [TellsFindings(), KeepsJobs()],
     actions: {
       ...views,
 
+      ...jobActions,
       ...logOperations,
       ...webhookOperations,
       nodes(ctx) {

@@ -52,9 +52,10 @@ const bulk = {
   ...kind,
   note,
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: BULK_LIMITS.forMs / BULK_LIMITS.everyMs })),
+  after: Type.Optional(id),
   dryRun: Type.Optional(Type.Boolean()),
 };
-type BulkParams = Kind & { note: string; limit?: number; dryRun?: boolean };
+type BulkParams = Kind & { note: string; limit?: number; after?: string; dryRun?: boolean };
 
 const states = ["open", "running", "compensating", "stuck", "completed", "compensated"] as const;
 
@@ -294,10 +295,10 @@ function possible(edit: () => Entry): Possible {
 }
 
 function bulkOf(ctx: Ctx<BulkParams>): Parameters<typeof editStuck>[1] {
-  const { name, reason, olderThanMs, limit = PAGE, dryRun = false } = ctx.params;
+  const { name, reason, olderThanMs, limit = PAGE, after, dryRun = false } = ctx.params;
   // The caller, who may wait for less than we may take, is to get the answer.
   const forMs = (ctx.options.timeout || Infinity) / 2;
-  return { name, reason, olderThanMs, limit, dryRun, forMs, cause: causeOf(ctx) };
+  return { name, reason, olderThanMs, limit, after, dryRun, forMs, cause: causeOf(ctx) };
 }
 
 /** The node that has an open saga in hand: this one, or one of the others that run the service. */

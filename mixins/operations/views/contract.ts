@@ -26,6 +26,7 @@ const bulk = {
   ...sagasLike,
   note: required,
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500 })),
+  after,
   dryRun: Type.Optional(Type.Boolean()),
 };
 const bulkAnswer = Type.Object({
@@ -35,6 +36,7 @@ const bulkAnswer = Type.Object({
   ids: Type.Array(Type.String()),
   refused: Type.Array(Answer),
   hasMore: Type.Boolean(),
+  nextAfter: Type.Optional(Type.String()),
 });
 const version = Type.Integer({ minimum: 0 });
 const actor = { type: name, id: ActorId };
@@ -99,7 +101,8 @@ export const viewActions = {
   noteSaga: { params: { id, note: required }, returns: Answer },
   /**
    * Retries stuck sagas of a kind, oldest first, at most `limit` (100) and a hundred a second. Asked for again it goes on
-   * with those that are left (`hasMore`). `dryRun` tells what it would do.
+   * with those that are left (`hasMore`); with `after`, the `nextAfter` of the answer before, it does not come to those again that have
+   * refused, in one `service`. `dryRun` tells what it would do.
    */
   retrySagas: { params: bulk, returns: bulkAnswer },
   /** Takes back stuck sagas of a kind, likewise. `pastPivot`: also those that are past their point of no return. */
@@ -232,8 +235,8 @@ export const viewRefusals = {
   sagaCounts: [],
   saga: ["SAGA_NOT_FOUND"],
   noteSaga: ["SAGA_NOT_FOUND"],
-  retrySagas: [],
-  compensateSagas: [],
+  retrySagas: ["AFTER_NEEDS_SERVICE"],
+  compensateSagas: ["AFTER_NEEDS_SERVICE"],
   overview: [],
   search: [],
   timers: [],

@@ -14,6 +14,7 @@ import {
   text,
   type Answer,
 } from "../asking.ts";
+import { operationErrors } from "../errors.ts";
 import { pageOf, type Entry } from "../pages.ts";
 import type { Ctx } from "./context.ts";
 
@@ -55,8 +56,15 @@ interface Counted extends Answer {
   readonly sagas: number;
 }
 
-export async function sagaCounts(ctx: Ctx<"sagaCounts">) {
-  const { state, ...narrowed } = ctx.params;
+/** How many sagas a filter means. */
+export async function countOf(ctx: Ctx<"sagaCounts">, asked: Ctx<"sagaCounts">["params"]): Promise<{ total: number }> {
+  const { counts } = await countsBy(ctx, asked);
+  return { total: counts.reduce((sum, { sagas }) => sum + sagas, 0) };
+}
+
+export const sagaCounts = (ctx: Ctx<"sagaCounts">) => countsBy(ctx, ctx.params);
+
+async function countsBy(ctx: Ctx<"sagaCounts">, { state, ...narrowed }: Ctx<"sagaCounts">["params"]) {
   const params = { ...filterOf(narrowed), ...(state !== undefined && { state }) };
   const { answers, silent } = await askEach(sagaServices(ctx, narrowed), (service, options) =>
     ask<{ counts: Counted[]; isPartial: boolean }>(ctx, service, "sagaCounts", params, options),
@@ -87,6 +95,7 @@ interface BulkAnswer {
   readonly ids: readonly string[];
   readonly refused: readonly Answer[];
   readonly hasMore: boolean;
+  readonly searchedTo?: string;
 }
 
 /** Milliseconds after which no further service is asked: each may take as long. */
@@ -94,7 +103,8 @@ const BULK_MS = 3_000;
 
 /** Service by service, until as many sagas as may be have been looked at. */
 async function inBulk(ctx: Ctx<"retrySagas">, action: string, more: object) {
-  const { note, limit = limits.page, dryRun = false, service, name, reason, olderThanMinutes } = ctx.params;
+  const { note, limit = limits.page, dryRun = false, service, name, reason, olderThanMinutes, after } = ctx.params;
+  if (after !== undefined && service === undefined) throw operationErrors.AFTER_NEEDS_SERVICE({ field: "service" });
   const narrowed = filterOf({ name, reason, olderThanMinutes });
   const services = sagaServices(ctx, service === undefined ? {} : { service });
   const answers: (BulkAnswer & { service: string })[] = [];
@@ -102,7 +112,7 @@ async function inBulk(ctx: Ctx<"retrySagas">, action: string, more: object) {
   let left = limit;
   for (const service of services) {
     if (left === 0 || performance.now() - beganAt > BULK_MS) break;
-    const params = { ...narrowed, ...more, note, dryRun, limit: left };
+    const params = { ...narrowed, ...more, note, dryRun, limit: left, ...(after !== undefined && { after }) };
     const answer = await ask<BulkAnswer>(ctx, service, action, params);
     answers.push({ ...answer, service });
     left -= answer.sagas;
@@ -116,10 +126,11 @@ async function inBulk(ctx: Ctx<"retrySagas">, action: string, more: object) {
     ids: answers.flatMap(({ ids }) => ids),
     refused: listed("refused"),
     hasMore: answers.length < services.length || answers.some(({ hasMore }) => hasMore),
+    ...(service !== undefined && answers[0]?.searchedTo !== undefined && { nextAfter: answers[0].searchedTo }),
   };
 }
 
-function sagaServices(ctx: Ctx<"sagas">, { service, name }: Narrowed, of = name): string[] {
+export function sagaServices(ctx: Pick<Ctx<"sagas">, "broker">, { service, name }: Narrowed, of = name): string[] {
   const services = servicesWith(ctx.broker, metadata =>
     of === undefined ? hasSagas(metadata) : Object.hasOwn(metadata.sagas ?? {}, of),
   );

@@ -470,3 +470,27 @@ test("readers of logs are told with their lag, and event stores with their datab
     for (const figure of [streams, events, bytes]) expect(figure).toBeGreaterThan(0);
   }
 });
+
+test("a job retries all that is stuck, and each part of it is on record", async () => {
+  for (const id of ["w3", "w4"]) await stuckWish(id);
+  unknown.clear();
+  const { cursor } = await ask("tail", { type: "operation.*" });
+  const asked = { operation: "retrySagas", reason: "NO_SUCH_ADDRESS", note: "the register is back" };
+  const begun = await ask("startJob", asked);
+  expect(begun).toMatchObject({ state: "running", total: 2, by: "root", filter: { reason: "NO_SUCH_ADDRESS" } });
+  const job = await until(async () => {
+    const now = await ask("job", { id: begun.id });
+    return now.state === "running" ? undefined : now;
+  });
+  expect(job).toMatchObject({ state: "done", done: 2, sentOn: 2, refused: [] });
+  for (const id of ["w3", "w4"]) expect((await running.rests(id)).state).toBe("completed");
+  expect(await ask("jobs")).toEqual({ jobs: [job], silent: [] });
+  const { events } = await ask("tail", { type: "operation.*", cursor });
+  const answered = events.filter(({ type }: any) => type === "operation.answered");
+  expect(
+    answered.map(({ data, metadata }: any) => [data.action, data.outcome, data.details.note, metadata.user]),
+  ).toEqual(["startJob", "retrySagas"].map(action => [action, "done", asked.note, "root"]));
+  // What has ended stays as it ended; a job that nobody knows is refused.
+  expect(await ask("stopJob", { id: begun.id })).toEqual(job);
+  expect(await fieldOf(ask("job", { id: "0198c7a0-0000-7000-8000-000000000000" }))).toEqual(["JOB_NOT_FOUND", "id"]);
+});
