@@ -77,6 +77,11 @@ export const table = {
   },
   ops: {
     overview: "GET /ops/overview",
+    search: "GET /ops/search",
+    jobs: "GET /ops/jobs",
+    job: "GET /ops/jobs/:id",
+    startJob: "POST /ops/jobs",
+    stopJob: "POST /ops/jobs/:id/stop",
     health: "GET /ops/health",
     doctor: "GET /ops/doctor",
     nodes: "GET /ops/nodes",

@@ -20,6 +20,7 @@ import { behalfOf, typedCall, type Behalf, type Call, type EventMetadata, type R
 import { ATTRIBUTES, carriedCause, SPANS, tracing } from "../tracing/index.ts";
 import { ActorHost, archiveFinished, type Archived, type ArchiveOptions } from "../actor/siblings.ts";
 import type { EventStore } from "../event-store/index.ts";
+import { streamsLike } from "../event-store/siblings.ts";
 import type { Failure, Saga } from "./define-saga.ts";
 import { failpoint } from "./failpoints.ts";
 import { fold, journalOf, sagaRowOf, type Entry, type Journal, type SagaState, type StartingEvent } from "./journal.ts";
@@ -292,6 +293,14 @@ export class SagaDriver {
     const ref = this.refOf(id) ?? (first && refOf(first.saga, id));
     if (!ref) throw notFound(id);
     return ref;
+  }
+
+  /** Sagas whose key, or the id in it, begins so; `limit` of each name at most. */
+  async keysLike(prefix: string, limit: number): Promise<SagaRef[]> {
+    const names = [...this.#hosts.keys()];
+    const prefixes = names.flatMap(name => [`${name}.${prefix}`, ...(prefix.startsWith(`${name}.`) ? [prefix] : [])]);
+    const found = await Promise.all(prefixes.map(key => streamsLike(this.store, key, limit)));
+    return found.flat().flatMap(({ stream }) => this.refOf(stream) ?? []);
   }
 
   /** The journal as it is. Refused (`SAGA_NOT_FOUND`) when it never started. */

@@ -31,7 +31,8 @@ export interface Progress {
 /** What goes on after the answer: `action` is asked again until it is done. */
 export interface Following {
   readonly action: ActionName;
-  readonly params: (params: Readonly<Record<string, unknown>>) => object;
+  /** `begun`: the operation's answer. */
+  readonly params: (params: Readonly<Record<string, unknown>>, begun: any) => object;
   /** Pure. `params` and `begun` are those of the operation, `answer` is the action's. */
   readonly progress: (answer: any, params: Readonly<Record<string, unknown>>, begun: any) => Progress;
 }

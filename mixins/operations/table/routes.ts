@@ -1,5 +1,13 @@
-// The HTTP routes of a table of operations, for administrators.
-import { omit, pick, type ActionName, type ParamsOf, type RefusalsOf, type ResultOf } from "../../contract/index.ts";
+// The HTTP routes of a table of operations, for administrators and those who look on.
+import {
+  omit,
+  pick,
+  type ActionName,
+  type ParamsOf,
+  type RefusalsOf,
+  type ResultOf,
+  type Role,
+} from "../../contract/index.ts";
 import { route, type Request, type Route, type TypedRoute } from "../../gateway/index.ts";
 import { pathParamsOf, type Operation, type TypedOperation } from "./operation.ts";
 
@@ -26,11 +34,16 @@ type PathParams<L extends string> = L extends `${string}/:${infer Rest}`
     : Rest
   : never;
 
+/** What only reads is open to those who look on, too. */
+export const accessFor = ({ permission }: Pick<Operation, "permission">): readonly Role[] =>
+  permission.endsWith(":read") ? ["admin", "viewer"] : ["admin"];
+
 /** Params that the path names come from there, all others by query or, for what changes something, by body. */
 export const routeOf = <O extends Operation>(operation: O): RouteOf<O> => untypedRouteOf(operation) as never;
 
 function untypedRouteOf({
   action,
+  permission,
   http,
   summary,
   priority,
@@ -45,7 +58,7 @@ function untypedRouteOf({
   const place = http.startsWith("GET ") ? "query" : "body";
   const spec = {
     summary,
-    access: "admin",
+    access: accessFor({ permission }),
     ...(isForPersons && { keys: false }),
     ...(secret && { secret }),
     priority,
