@@ -58,7 +58,7 @@ export interface Found {
   readonly outcome: Outcome;
   /** Absent for an answer that is not kept. */
   readonly entry: Entry | undefined;
-  /** Whether it may be from before a change that is known by now: no other cache may keep it either. */
+  /** Whether it may be from before a change that is known by now: no other cache may keep it for long. */
   readonly isOvertaken?: boolean;
 }
 /** A fill that is under way. Its tags are known when it ends. */

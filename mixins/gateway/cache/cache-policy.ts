@@ -52,6 +52,7 @@ export function tagHeadersOf(tags: readonly string[]): Readonly<Record<string, s
 
 /**
  * In place of the policy, on an answer that may be from before a change: a cache before the gateway that was purged
- * meanwhile would keep the old state as a new one. Browsers may keep it, and ask each time.
+ * meanwhile would keep the old state as a new one. For a second it may; were it forbidden, Varnish and Fastly would send
+ * each request for it to the gateway for two minutes.
  */
-export const OVERTAKEN = { "Cache-Control": "no-cache" } as const;
+export const OVERTAKEN = { "Cache-Control": "public, max-age=0, s-maxage=1" } as const;
