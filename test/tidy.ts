@@ -21,6 +21,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   redis: 2,
   http: 3,
   database: 3,
+  cdn: 4,
   crud: 4,
   "event-store": 4,
   mail: 4,

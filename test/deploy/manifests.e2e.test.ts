@@ -9,7 +9,7 @@ import { hasKubectl, manifestsOf, render, ROOT, type Manifest } from "./manifest
 import * as policies from "./policies.ts";
 import { unknownFields, wrongValues } from "./schema.ts";
 
-const FOLDERS = ["k8s/base", "k8s/overlays/local", "k8s/overlays/monitored", "k8s/overlays/kafka"];
+const FOLDERS = ["k8s/base", ...["local", "monitored", "kafka", "cdn"].map(name => `k8s/overlays/${name}`)];
 
 test.each(globSync("k8s/**/*.yaml", { cwd: ROOT }))("%s is YAML", file => {
   expect(manifestsOf(readFileSync(join(ROOT, file), "utf8"))).not.toEqual([]);

@@ -85,7 +85,7 @@ interface Answers<A extends ActionName, F extends string, S extends Status> {
   readonly lines?: F & keyof ResultOf<A>;
   /** `Location` of the resource that was made. */
   readonly location?: (result: ResultOf<A>) => string;
-  /** Default `no-store`. */
+  /** Default `private, no-store`. */
   readonly cacheControl?: string;
   /** Whether and for how long the gateway, and caches before it, may keep the answer; for reads. */
   readonly cache?: CachePolicy<ResultOf<A>>;

@@ -20,8 +20,8 @@ export class Shop {
   child!: Child;
 
   private constructor(env: Record<string, string>, port: number) {
-    this.env = { ...env, PORT: `${port}` };
-    this.url = `http://127.0.0.1:${port}`;
+    this.env = { PORT: `${port}`, ...env };
+    this.url = `http://127.0.0.1:${this.env["PORT"]}`;
   }
 
   static async start(env: Record<string, string>): Promise<Shop> {
