@@ -298,7 +298,9 @@ export function namedServersOutside(manifests: readonly Manifest[]): string[] {
   const found = oursOf(manifests)
     .flatMap(({ servers }) => servers)
     .filter(server => placeOf(server, manifests).startsWith("internet:"));
-  return [...new Set(found.map(({ host, port }) => `${host}:${port}`).filter(server => server !== ANY_WEBHOOK))].toSorted();
+  return [
+    ...new Set(found.map(({ host, port }) => `${host}:${port}`).filter(server => server !== ANY_WEBHOOK)),
+  ].toSorted();
 }
 /** Names of pods that connect to servers which users name. */
 export const callersOfAnything = (manifests: readonly Manifest[]): string[] =>

@@ -200,6 +200,11 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
       () => broken("Deployment", /sagas/, one => (variable(one, "SERVICES").value = "checkouts")),
     ],
     [
+      policies.migrationComesFirst,
+      "its settings",
+      () => broken("ConfigMap", /^valence/, one => delete one.metadata.labels!["valence/apply"]),
+    ],
+    [
       policies.nothingIsKeptInAPod,
       "no bus",
       () => broken("Deployment", /gateway/, one => (variable(one, "NATS_URL").name = "REDIS_URL")),

@@ -199,6 +199,24 @@ export function environmentIsRead(manifests: readonly Manifest[]): string[] {
   );
 }
 
+/** The Job that migrates is applied before the pods, with everything that it names and a release brings. */
+export function migrationComesFirst(manifests: readonly Manifest[]): string[] {
+  const isFirst = ({ metadata }: Manifest): boolean => metadata.labels?.["valence/apply"] === "first";
+  const jobs = workloadsOf(manifests).filter(({ manifest }) => manifest.kind === "Job");
+  const names = jobs.flatMap(({ pod }) => [
+    `ServiceAccount ${pod.serviceAccountName}`,
+    ...pod.containers.flatMap(({ envFrom = [] }: any) =>
+      envFrom.flatMap(({ configMapRef }: any) => (configMapRef ? [`ConfigMap ${configMapRef.name}`] : [])),
+    ),
+  ]);
+  const needed = manifests.filter(one => names.includes(idOf(one)) || jobs.some(({ manifest }) => manifest === one));
+  const pods = ofKind(manifests, "Deployment", "StatefulSet").filter(isFirst);
+  return [
+    ...needed.filter(one => !isFirst(one)).map(one => `${idOf(one)} comes too late for the migration`),
+    ...pods.map(one => `${idOf(one)} does not wait for the migration`),
+  ];
+}
+
 /** No pod keeps files or a payment provider of its own: the URLs of the shared servers are set. */
 export function nothingIsKeptInAPod(manifests: readonly Manifest[]): string[] {
   return nodesOf(manifests).flatMap(({ id, container, runs }) => {

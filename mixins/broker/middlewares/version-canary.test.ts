@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import type { ServiceBroker } from "moleculer";
 import { versionCanary } from "./version-canary.ts";
 
-const ids = Array.from({ length: 1_000 }, (_, n) => `order-${n}`);
+const ids = Array.from({ length: 1_000 }, (_, n) => `loan-${n}`);
 
 /** The action that a call reaches, on a broker that knows these. */
 async function reached(
@@ -12,12 +12,12 @@ async function reached(
   known: readonly string[] = [],
 ): Promise<string> {
   const broker = { registry: { actions: { isAvailable: (name: string) => known.includes(name) } } };
-  const { call } = versionCanary({ service: "orders", version: 2, percent });
+  const { call } = versionCanary({ service: "loans", version: 2, percent });
   return (await call.call(broker as unknown as ServiceBroker, async name => name)(action, params)) as string;
 }
 const tried = async (percent: number): Promise<string[]> => {
-  const found = await Promise.all(ids.map(id => reached(percent, "orders.place", { id }, ["v2.orders.place"])));
-  return ids.filter((_, n) => found[n] === "v2.orders.place");
+  const found = await Promise.all(ids.map(id => reached(percent, "loans.make", { id }, ["v2.loans.make"])));
+  return ids.filter((_, n) => found[n] === "v2.loans.make");
 };
 
 test("a larger share has all actors of a smaller one, and its size is what was asked for", async () => {
@@ -28,13 +28,13 @@ test("a larger share has all actors of a smaller one, and its size is what was a
 });
 
 test("calls of other services, calls without an actor, and actions that the version has not stay", async () => {
-  expect(await reached(100, "payments.void", { id: "a" }, ["v2.payments.void"])).toBe("payments.void");
-  expect(await reached(100, "orders.readLog", { limit: 1 }, ["v2.orders.readLog"])).toBe("orders.readLog");
-  expect(await reached(100, "orders.readLog", undefined, ["v2.orders.readLog"])).toBe("orders.readLog");
-  expect(await reached(100, "orders.cancel", { id: "a" })).toBe("orders.cancel");
+  expect(await reached(100, "books.lend", { id: "a" }, ["v2.books.lend"])).toBe("books.lend");
+  expect(await reached(100, "loans.readLog", { limit: 1 }, ["v2.loans.readLog"])).toBe("loans.readLog");
+  expect(await reached(100, "loans.readLog", undefined, ["v2.loans.readLog"])).toBe("loans.readLog");
+  expect(await reached(100, "loans.end", { id: "a" })).toBe("loans.end");
 });
 
 test("a percentage out of bounds is refused", () => {
   for (const percent of [-1, 101, Number.NaN])
-    expect(() => versionCanary({ service: "orders", version: 2, percent })).toThrow(RangeError);
+    expect(() => versionCanary({ service: "loans", version: 2, percent })).toThrow(RangeError);
 });

@@ -1,7 +1,7 @@
 // Tries the next version of a service with some of its actors. Calls of a service go over the bus by name, so no proxy between
 // nodes can divide them by weight: the caller does, before Moleculer looks for a node.
 //
-//     middlewares: [...options.middlewares, versionCanary({ service: "orders", version: 2, percent: 10 })]
+//     middlewares: [...options.middlewares, versionCanary({ service: "loans", version: 2, percent: 10 })]
 //
 // An actor's calls all go to one version, chosen by the hash of its id, and an actor that is in ten percent is in twenty as well. Both
 // versions have one event store, which lets one writer of a stream through: while nodes disagree on the percentage, calls are
