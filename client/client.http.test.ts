@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { until } from "@valence/runtime/testing";
 import { createClient, ProblemError, tokens, type Client, type ClientOptions, type Problem } from "./index.ts";
 
 interface Seen {
@@ -140,24 +141,22 @@ test("a signal ends a call at once: before it, in its request, in its pause", as
   expect(seen).toEqual([]);
   for (const reply of [silent, problem("SATURATED", 503, 9)]) {
     replies.push(reply);
-    const { signal, abort } = new (class extends AbortController {
-      override abort = super.abort.bind(this);
-    })();
-    const call = failure(clientOf().products.get("1", { signal }));
-    while (replies.length > 0) await new Promise(setImmediate);
-    abort(new Error("left the page"));
+    const leaving = new AbortController();
+    const call = failure(clientOf().products.get("1", { signal: leaving.signal }));
+    await until("the request", () => replies.length === 0);
+    leaving.abort(new Error("left the page"));
     expect((await call).message).toBe("left the page");
   }
 });
 
 test("a call without an answer ends in time; where it is safe another attempt is made before", async () => {
-  replies.push(silent, silent, silent);
-  expect(await failure(clientOf().products.get("1", { timeoutMs: 100 }))).toMatchObject({
-    code: "TIMED_OUT",
-    status: 0,
-  });
-  const { line } = seen[0]!;
-  expect(line).toBe("GET /api/v1/products/1");
+  replies.push(silent, silent, silent, silent);
+  const code = "TIMED_OUT";
+  expect(await failure(clientOf().products.get("1", { timeoutMs: 50 }))).toMatchObject({ code, status: 0 });
+  [seen, replies] = [[], [silent]];
+  await clientOf().orders.cancel("1", { timeoutMs: 1_000 });
+  expect(seen.map(({ headers }) => Number(headers["request-timeout"]) <= 0.5)).toEqual([true, true]);
+  expect(keysSeen().size).toBe(1);
 });
 
 const login = { accessToken: "a1", refreshToken: "r1" };
@@ -281,5 +280,5 @@ test("a follower that is not wanted any more lets its connection go", async () =
     })(),
   );
   expect(error.message).toBe("left");
-  while (closed < 2) await new Promise(setImmediate);
+  await until("both connections to close", () => closed === 2);
 });
