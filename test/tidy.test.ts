@@ -7,7 +7,7 @@ import * as rules from "./tidy.ts";
 const root = join(import.meta.dirname, "..");
 const IGNORED = ["node_modules", "data", ".git", "benchmarks/results", "benchmarks/peers", "mixins/dist", "client/dist"];
 const tree: rules.Tree = new Map(
-  globSync("**/*", { cwd: root, exclude: path => IGNORED.includes(path) || /^mixins.\.build-/.test(path) })
+  globSync("**/*", { cwd: root, exclude: path => IGNORED.includes(path) || /^(mixins|client).\.build-/.test(path) })
     .filter(path => statSync(join(root, path)).isFile())
     .map(path => [path.replaceAll("\\", "/"), readFileSync(join(root, path), "utf8")]),
 );
