@@ -5,14 +5,17 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { packingStep, withJsImports } from "../mixins/packing.ts";
+import { manifestIn, packingStep, withJsImports, type Manifest } from "../mixins/packing.ts";
 import { flatTypes } from "./flat-types.ts";
 
 const ROOT = import.meta.dirname;
+export const readManifest = (): Manifest => manifestIn(ROOT);
+
 const NOT_PACKED = /\.test\.ts$|^(negative|packing|flat-types|types)\.ts$/;
 
 /** Compiles the client into a folder. Throws with the compiler's messages. */
 export function build(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
   // Compiled where the written types stand in place of those that are inferred.
   const sources = mkdtempSync(join(ROOT, ".build-"));
   try {
@@ -35,12 +38,14 @@ const OPTIONS = {
   compilerOptions: {
     noEmit: false,
     noEmitOnError: true,
+    rootDir: ".",
     declaration: true,
     rewriteRelativeImportExtensions: true,
     lib: ["esnext", "dom", "dom.iterable"],
     types: [],
   },
-  include: ["."],
+  files: ["index.ts"],
+  include: [],
 };
 
 /** Both say the same: what is written fits what is inferred, line by line. */

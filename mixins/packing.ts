@@ -83,7 +83,7 @@ export function packedManifest(manifest: Manifest, output = OUTPUT): object {
 }
 const inside = (output: string, file: string): string => `./${join(output, relative(".", file))}`;
 
-const manifestIn = (root: string): Manifest => JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+export const manifestIn = (root: string): Manifest => JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 export const readManifest = (): Manifest => manifestIn(ROOT);
 
 /** A step of packing the package in `root`, as npm asks for it. `build` fills the folder that its packed manifest leads to. */
