@@ -95,7 +95,7 @@ export const renewed = async (
 
 /** A request of the client's own, without credentials. No caller ends it: others wait for it too. */
 const sendBy =
-  ({ credentials: _, ...client }: ClientOptions): Send =>
+  ({ credentials: _own, ...client }: ClientOptions): Send =>
   async (line, input) =>
     (await call({ client, line, input: input as Sending["input"] })).body;
 
@@ -151,7 +151,7 @@ export function requestOf({ line, input }: Pick<Sending, "line" | "input">): {
   if (method !== "GET" && method !== "DELETE") return { method, url, body: JSON.stringify(rest) };
   const query = new URLSearchParams(
     Object.entries(rest).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, String(value)] as [string, string]],
+      value === undefined ? [] : [[name, `${value as string | number | boolean}`] as [string, string]],
     ),
   ).toString();
   return { method, url: query === "" ? url : `${url}?${query}` };

@@ -19,12 +19,14 @@ let replies: Reply[];
 
 beforeEach(async () => {
   [seen, replies] = [[], []];
-  server = createServer(async (req, res) => {
+  server = createServer((req, res) => {
     let text = "";
-    for await (const chunk of req) text += chunk;
-    const request = { line: `${req.method} ${req.url}`, headers: req.headers, body: text && JSON.parse(text) };
-    seen.push(request);
-    void (replies.shift() ?? json({ fallback: true }))(res, request);
+    req.on("data", chunk => (text += String(chunk)));
+    req.on("end", () => {
+      const request = { line: `${req.method} ${req.url}`, headers: req.headers, body: text && JSON.parse(text) };
+      seen.push(request);
+      void (replies.shift() ?? json({ fallback: true }))(res, request);
+    });
   });
   await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -23,7 +23,7 @@ export function flatTypes(): string {
 
 const lineOf = ({ method, url }: Route): string => `${method} ${url.replace(/^\/api(\/v1)?/, "")}`;
 
-function typesOf({ path, query: { fields: _, ...query }, body, target }: Route): string {
+function typesOf({ path, query: { fields: _fields, ...query }, body, target }: Route): string {
   const { action } = "stream" in target ? target.stream : target;
   const [service = "", name = ""] = action.split(".");
   const { mayRefuse, refusals, ...contract } = contractOf(service)!;
