@@ -217,7 +217,7 @@ describe("search", () => {
 
   test("finds what a request has changed, by its whole id", async () => {
     const requestId = "01990000-0000-7000-8000-00000000000a";
-    await hosted("shelves").actors.execute("nuts", "fill", { quantity: 1 }, { metadata: { requestId } as never });
+    await hosted("shelves").actors.execute("nuts", "fill", { quantity: 1 }, { metadata: { requestId } });
     expect(await found(requestId.toUpperCase())).toEqual([["actor", "nuts", "begins", "ops.actor"]]);
   });
 
