@@ -19,7 +19,7 @@ import {
 import { operationErrors } from "./errors.ts";
 import { pageOf, type Entry } from "./pages.ts";
 
-type Ctx<A extends keyof Contracts["ops"]["actions"] & string> = Context<ParamsOf<`ops.${A}`>>;
+type Ctx<A extends keyof Contracts["ops"]["actions"]> = Context<ParamsOf<`ops.${A}`>>;
 
 export const letterOperations = {
   async deadLetters(ctx: Ctx<"deadLetters">) {
@@ -70,7 +70,9 @@ export const letterOperations = {
   async retryDeadLetters(ctx: Ctx<"retryDeadLetters">) {
     const { services, group } = groupOf(ctx, servicesWith(ctx.broker, hasConsumers));
     type Retried = { retried: { streams: number }[] };
-    const { answers, silent } = await askEach(services, service => ask<Retried>(ctx, service, "retryDeadLetters", group));
+    const { answers, silent } = await askEach(services, service =>
+      ask<Retried>(ctx, service, "retryDeadLetters", group),
+    );
     const retried = answers.flatMap(({ service, answer }) =>
       answer.retried.map((one): Answer & { streams: number } => ({ ...one, service })),
     );

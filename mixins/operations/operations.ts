@@ -19,12 +19,8 @@ import {
   hasProjections,
   hasSagas,
   hostOf,
-  invalid,
   limits,
   listFrom,
-  MINUTE_MS,
-  oneOfAfterAndCursor,
-  SERVICE_MS,
   servicesWith,
   shown,
   text,
@@ -39,7 +35,7 @@ import { healthOf } from "./health.ts";
 import { jobActions, KeepsJobs } from "./jobs/actions.ts";
 import { letterOperations } from "./letters.ts";
 import { logOperations } from "./log-levels.ts";
-import { pageIn, pageOf, type Entry } from "./pages.ts";
+import { pageIn, pageOf } from "./pages.ts";
 import { webhookOperations } from "./webhooks.ts";
 import { views } from "./views/index.ts";
 

@@ -201,6 +201,14 @@ export const operationsTable: readonly Operation[] = operationsOf(contract, {
     fails: ({ isWell }) => isWell === false,
     examples: ["overview"],
   },
+  activity: {
+    command: "activity",
+    summary: "What operators did, the newest first: who, what, to what, with which note and outcome",
+    http: "GET /ops/activity",
+    priority,
+    view: { list: "activity", columns: ["at", "person", "action", "id", "outcome", "note", "error"] },
+    examples: ["activity", "activity --person ann --action retrySagas", "activity --outcome failed"],
+  },
   search: {
     command: "search <q>",
     summary:
