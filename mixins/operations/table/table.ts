@@ -201,6 +201,14 @@ export const operationsTable = operationsOf(contract, {
     fails: ({ isWell }) => isWell === false,
     examples: ["overview"],
   },
+  activity: {
+    command: "activity",
+    summary: "What operators did, the newest first: who, what, to what, with which note and outcome",
+    http: "GET /ops/activity",
+    priority,
+    view: { list: "activity", columns: ["at", "person", "action", "id", "outcome", "note", "error"] },
+    examples: ["activity", "activity --person ann --action retrySagas", "activity --outcome failed"],
+  },
   search: {
     command: "search <q>",
     summary:
@@ -439,8 +447,34 @@ export const operationsTable = operationsOf(contract, {
     summary: "Let consumers try a group of parked streams again, each in its order, at a bounded rate",
     http: "POST /ops/dead-letters/retry",
     priority,
-    view: { tables: { retried: ["service", "consumer", "streams"] } },
-    examples: ["letters retry --consumer shelf", "letters retry --error TIMEOUT --older-than-minutes 10"],
+    view: { tables: { retried: ["service", "consumer", "streams", "sample"] } },
+    examples: [
+      "letters retry --consumer shelf --dry-run",
+      "letters retry --consumer shelf",
+      "letters retry --error TIMEOUT --older-than-minutes 10",
+    ],
+  },
+  deadLetterCounts: {
+    command: "letters count",
+    summary: "Dead letters by consumer and error: streams that stand still, and how many events wait in them",
+    http: "GET /ops/dead-letter-counts",
+    priority,
+    view: {
+      tables: { counts: ["service", "consumer", "error", "streams", "letters", "oldest", "newest", "message"] },
+    },
+    examples: ["letters count"],
+  },
+  discardDeadLetters: {
+    command: "letters discard",
+    summary: "Discard a group of messages from outside that nobody will mend; those behind them go on",
+    http: "POST /ops/dead-letters/discard",
+    priority,
+    view: { tables: { discarded: ["service", "consumer", "letters", "sample"] } },
+    asks: "The messages are gone; their sender still has them, perhaps.",
+    examples: [
+      "letters discard --consumer printer-deliveries --error UNREADABLE --dry-run --note look",
+      "letters discard --consumer printer-deliveries --error UNREADABLE --note rubbish",
+    ],
   },
   webhooks: {
     command: "webhooks",
