@@ -24,7 +24,7 @@ const CARRIERS = ["JetStream", "Kafka"] as const;
 const AWAY_MS = 3_000;
 const PARTED_MS = 8_000;
 /** The last line of a pod that could not start for want of a database. */
-const BUSY = /the database (is busy|cannot be reached)\s*$/;
+const BUSY = /the database\b.* (is busy|cannot be reached)\b.*\s*$/;
 const GATEWAY = "api,ops";
 const PODS = {
   core: "accounts,catalog,carts,integrations,notifications,orders,inventory,payments,seed,shipping",
