@@ -5,8 +5,19 @@ FROM ${NODE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY mixins/package.json mixins/
-# Without the devDependency `node`: the image has its own Node.
-RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts
+COPY client/package.json client/
+COPY web/package.json web/
+# Without the devDependency `node`: the image has its own Node. Without the tools of the pages: a stage of their own has them.
+RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts --workspace=mixins --include-workspace-root
+
+FROM ${NODE} AS pages
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY mixins/package.json mixins/
+COPY client client
+COPY web web
+RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts --workspace=web --workspace=client
+RUN node web/build.ts
 
 FROM ${NODE}
 ENV NODE_ENV=production \
@@ -16,7 +27,10 @@ ENV NODE_ENV=production \
 WORKDIR /app
 RUN install --directory --mode=0700 --owner=1000 --group=1000 "$DATA_DIR" "$NODE_COMPILE_CACHE"
 COPY --from=dependencies /app/node_modules node_modules
-COPY . .
+COPY package.json moleculer.config.ts ./
+COPY mixins mixins
+COPY services services
+COPY --from=pages /app/web/dist web/dist
 # Packages of which the workspace needs another version than the root has.
 COPY --from=dependencies /app/mixins/node_modules mixins/node_modules
 # A number, because Kubernetes cannot tell whether a user's name means root.

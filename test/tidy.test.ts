@@ -5,7 +5,17 @@ import type { AnyContract } from "@valence/runtime/contract";
 import * as rules from "./tidy.ts";
 
 const root = join(import.meta.dirname, "..");
-const IGNORED = ["node_modules", "data", ".git", "benchmarks/results", "benchmarks/peers", "mixins/dist"];
+const IGNORED = [
+  "node_modules",
+  "data",
+  ".git",
+  "benchmarks/results",
+  "benchmarks/peers",
+  "mixins/dist",
+  "client/dist",
+  "web/dist",
+  "web/node_modules",
+];
 const tree: rules.Tree = new Map(
   globSync("**/*", { cwd: root, exclude: path => IGNORED.includes(path) || /^mixins.\.build-/.test(path) })
     .filter(path => statSync(join(root, path)).isFile())
@@ -55,6 +65,15 @@ const cases: { rule: (tree: rules.Tree) => string[]; broken: Record<string, Reco
         "services/api/x.ts": 'import { contract } from "../b/contract.ts";',
       },
       "another service's seed": { "services/a/x.ts": 'import type { x } from "../b/products.seed.ts";' },
+    },
+  },
+  {
+    rule: rules.clientLoadsNoServer,
+    broken: {
+      "a route": { "client/x.ts": 'import { routes } from "../services/api/routes/index.ts";' },
+      "a floor of the runtime": { "client/x.ts": 'import { problemType } from "@valence/runtime/kernel";' },
+      "a package": { "client/x.ts": 'import ky from "ky";' },
+      "a page with a contract": { "web/shop/x.ts": 'import type { Order } from "../../services/orders/contract.ts";' },
     },
   },
   {
@@ -129,6 +148,17 @@ const cases: { rule: (tree: rules.Tree) => string[]; broken: Record<string, Reco
       "an error silenced": { "mixins/x.ts": "// @ts-ignore" },
       "a machine's path": { "README.md": "see /home/ada/shop" },
       "a page that is not there": { "mixins/x.ts": "// RUNTIME section 1" },
+    },
+  },
+  {
+    rule: rules.pagesKeepApart,
+    broken: {
+      "text as markup": { "web/kit/x.tsx": "<p dangerouslySetInnerHTML={{ __html: x }} />" },
+      "a style attribute": { "web/kit/x.tsx": '<p style="color: red">' },
+      "an inline script": { "web/x.html": "<script>run()</script>" },
+      "a foreign font": { "web/kit/x.css": '@import "https://fonts.example.com/x.css";' },
+      "the runtime": { "web/kit/x.ts": 'import { x } from "../../mixins/kernel/index.ts";' },
+      "a service": { "web/console/x.tsx": 'import type { x } from "../../services/orders/contract.ts";' },
     },
   },
   {

@@ -43,7 +43,7 @@ const BELOW_BROKER = ["kernel", "tracing", "metrics", "log", "contract", "redis"
 const isForTests = (path: string): boolean =>
   /\.(test|conformance|fixture)\.ts$|\.test-d\.ts$|(^|\/)negative\.ts$/.test(path) ||
   /^(test|benchmarks|mixins\/testing|mixins\/cli\/templates)\/|^jest\.config\.mjs$/.test(path);
-const isCode = (path: string): boolean => /\.(ts|mjs)$/.test(path);
+const isCode = (path: string): boolean => /\.(tsx?|mjs)$/.test(path);
 
 /**
  * The folder that the file belongs to: `mixins/saga`, `services/orders`. `services` alone: vocabulary that all share.
@@ -63,7 +63,7 @@ export function importsOf(path: string, text: string): Import[] {
   for (const [, name] of text.matchAll(/\bimport\("([^"]+)"\)/g)) add(name!, false);
   // A worker's file, or a process that a test starts.
   for (const [, name] of text.matchAll(/new URL\("(\.[^"]+)"/g)) add(name!, false);
-  for (const [, name] of text.matchAll(/"([\w.-]+\.ts)"/g)) add(`./${name}`, false);
+  for (const [, name] of text.matchAll(/"([\w.-]+\.tsx?)"/g)) add(`./${name}`, false);
   // Files that jest's configuration names.
   for (const [, name] of text.matchAll(/"<rootDir>\/([^"]+\.(?:ts|mjs))"/g)) add(name!, false);
   return found;
@@ -131,11 +131,29 @@ export function onlyDoorsAreUsed(tree: Tree): string[] {
     if (isForTests(from) || !there.startsWith("services/")) return [];
     // The data of a first start belongs to its service; only the seeding reads it.
     if (from.startsWith("services/seed/") && to.endsWith(".seed.ts")) return [];
+    // The types of the client are those of the routes.
+    if (from === "client/types.ts" && to === "services/api/routes/index.ts" && typeOnly) return [];
     if (!to.endsWith("/contract.ts")) return [say(found, "of another service only contract.ts, as a type")];
     const isType = typeOnly || from.startsWith("services/api/routes/");
     return isType ? [] : [say(found, "a contract is imported as a type, but by the gateway's routes")];
   });
 }
+
+/**
+ * Pages and programs of others load the client, so that it loads nothing of the server and no package. The pages know the server
+ * by the client alone.
+ */
+export function clientLoadsNoServer(tree: Tree): string[] {
+  return allImports(tree)
+    .filter(({ from }) => /^(client|web)\//.test(from) && !isForTests(from) && !isTool(from))
+    .flatMap(({ from, to, typeOnly }) => {
+      const isOwn = ownerOf(to) === ownerOf(from) || (from.startsWith("web/") && ownerOf(to) === "client");
+      if (from.startsWith("client/") ? isOwn || typeOnly : !isOfHouse(ownerOf(to))) return [];
+      return [`${from} imports ${to}: the server is known by the types of the client alone`];
+    });
+}
+/** Programs that pack the client or build the pages. */
+const isTool = (path: string): boolean => /^client\/(packing|flat-types)\.ts$|^web\/[^/]+\.ts$/.test(path);
 
 const isSibling = (path: string): boolean => path.startsWith("mixins/");
 const doorsFor = (from: string): string => `index.ts and mixin.ts${isSibling(from) ? ", and siblings.ts" : " only"}`;
@@ -269,7 +287,10 @@ export function noFileIsDead(tree: Tree): string[] {
       !path.includes("/") ||
       // The first line of a command says how it is run.
       tree.get(path)!.startsWith(`// node ${path} `) ||
+      /^(mixins|client)\/packing\.ts$|^client\/index\.ts$/.test(path) ||
       path === "mixins/packing.ts" ||
+      // The HTML of each application names its first script.
+      /^web\/[^/]+\/(main\.tsx|theme\.js)$/.test(path) ||
       /^(mixins\/cli|mixins\/testing\/jest|benchmarks)\//.test(path) ||
       /^mixins\/[^/]+\/(index|mixin|siblings)\.ts$/.test(path) ||
       path.endsWith(".service.ts") ||
@@ -323,6 +344,30 @@ function linesOf(tree: Tree) {
     .flatMap(([path, text]) =>
       text.split("\n").map((line, n, lines) => ({ path, line, number: n + 1, before: lines[n - 1] ?? "" })),
     );
+}
+
+/** What a page may not have, under its policy and its laws. */
+const UNSAFE_IN_PAGES: readonly [RegExp, string][] = [
+  [/dangerouslySetInnerHTML|\b(inner|outer)HTML\b|insertAdjacentHTML|document\.write\b/, "text that becomes markup"],
+  [/<style\b|\sstyle=|\.setAttribute\("style"/, "a style outside of the style sheets"],
+  [/<script(?![^>]*\ssrc=)/, "a script inside of a page"],
+  [/\beval\(|new Function\(/, "text that becomes code"],
+  [/["'(]\s*(?:https?:)?\/\/[\w.-]+\.\w/, "an address of elsewhere"],
+];
+
+/** Pages stand on themselves, the client of the API and their packages; they load nothing from elsewhere, and no text becomes code. */
+export function pagesKeepApart(tree: Tree): string[] {
+  const pages = [...tree].filter(
+    ([path]) => /^web\/[^/]+(?:\/.+\.(?:tsx?|css|js)|\.html)$/.test(path) && !isForTests(path),
+  );
+  const unsafe = pages.flatMap(([path, text]) =>
+    UNSAFE_IN_PAGES.filter(([pattern]) => pattern.test(text)).map(([, what]) => `${path} has ${what}`),
+  );
+  const foreign = pages
+    .flatMap(([path, text]) => (isCode(path) ? importsOf(path, text) : []))
+    .filter(({ to }) => /^(mixins|services|test)\/|^node:/.test(to))
+    .map(({ from, to }) => `${from} must not import ${to}: pages use the client of the API`);
+  return [...unsafe, ...foreign];
 }
 
 /** The environment is read and checked in one place. Examples are programs of others; scripts may set variables for the runner, tests for a process. */

@@ -40,6 +40,7 @@ export {
   type HistoryEntry,
   type ParamsOf,
   type Recorded,
+  type RefusalsOf,
   type Reply,
   type ResultOf,
   type Snapshot,

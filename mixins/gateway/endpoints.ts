@@ -1,7 +1,7 @@
 // The paths that the gateway answers itself, before the router and without any limit: a probe must not wait behind
 // clients.
 //
-//   /              the name of the API, and where its description and health are
+//   /              for a browser its page, where there are pages; else the name of the API, and where its description and health are
 //   /health/live     the process answers; it asks no other process, since a restart of this one would not mend them
 //   /health/startup  every service that a route needs has been seen once: until then a start may take its time
 //   /health/ready    see `readiness.ts`
@@ -23,6 +23,7 @@ import { limitFailuresOf } from "./limits/limit-rate.ts";
 import { docsPages } from "./openapi/docs-page.ts";
 import type { ApiDocuments } from "./openapi/document.ts";
 import type { Readiness } from "./readiness.ts";
+import type { Pages } from "./web/pages.ts";
 
 export interface Endpoints {
   readonly broker: ServiceBroker;
@@ -35,6 +36,7 @@ export interface Endpoints {
   readonly proxies: number;
   readonly admission: Admission;
   readonly server: HttpServer;
+  readonly pages: Pages | undefined;
   errorHandler(req: IncomingMessage, res: ServerResponse, error: unknown): void;
 }
 
@@ -51,7 +53,7 @@ export function endpointsOf(gateway: Endpoints): ReadonlyMap<string, Handler> {
     health: "/health/ready",
   };
   return new Map<string, Handler>([
-    ["/", (_req, res) => send(res, 200, about)],
+    ["/", (req, res) => (gateway.pages?.handlerFor(req) ?? ((_req, res) => send(res, 200, about)))(req, res)],
     ["/health/live", (_req, res) => send(res, 200, { status: "live" })],
     ["/health/startup", (_req, res) => tellStartup(gateway, res)],
     ["/health/ready", (_req, res) => tellReadiness(gateway, res)],

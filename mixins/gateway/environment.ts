@@ -3,6 +3,7 @@ import {
   checked,
   defineEnvironment,
   EnvironmentError,
+  flag,
   integer,
   list,
   matching,
@@ -102,6 +103,12 @@ export const gatewayEnvironment = defineEnvironment(
     INTERNAL_ROUTES: oneOf(["public", "internal"], {
       default: "public",
       says: "`internal`: `/metrics` and `/api/…/ops/…` are served on `HEALTH_PORT` alone, to the same users; `PORT` answers 404 for them",
+    }),
+    WEB: flag({
+      default: true,
+      says:
+        "pages for browsers: the gateway serves those that are built, and builds them beside its start where their sources have " +
+        "changed; with `NODE_ENV=production` it builds nothing",
     }),
     TOKEN_ISSUER: text({ default: "valence", says: "issuer and audience of access tokens" }),
   },

@@ -18,7 +18,7 @@ import {
 } from "../kernel/index.ts";
 import { CHANGED, type Changed } from "../contract/index.ts";
 import { measureProcess } from "../metrics/index.ts";
-import { processLog } from "../log/index.ts";
+import { logEnvironment, processLog } from "../log/index.ts";
 import { redisEnvironment } from "../redis/index.ts";
 import { tracing } from "../tracing/index.ts";
 import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../stream/index.ts";
@@ -65,6 +65,7 @@ import { announceOn } from "./versions/announce.ts";
 import { Readiness } from "./readiness.ts";
 import { serviceOf, type Route } from "./route/route.ts";
 import { EventStreams } from "./sse/event-streams.ts";
+import { ASSETS, Pages, type PagesOptions } from "./web/pages.ts";
 import { Downloads } from "./versions/downloads.ts";
 
 export interface GatewayOptions {
@@ -86,6 +87,8 @@ export interface GatewayOptions {
    * `finishAnswer` and `releaseAnswer`. Default `accounts`.
    */
   readonly answers?: string;
+  /** Pages for browsers. Default none. */
+  readonly pages?: PagesOptions;
 }
 
 export type GatewayService = RouterService & {
@@ -107,6 +110,8 @@ export type GatewayService = RouterService & {
   /** Undefined when it is off. */
   accessLog: AccessLog | undefined;
   server: HttpServer;
+  /** Undefined when there are none. */
+  pages: Pages | undefined;
   apiName: string;
   /** By URL, the routes that have a successor. */
   retiring: ReadonlyMap<string, Route["retires"]>;
@@ -127,6 +132,7 @@ export const Gateway = ({
   exchange = "accounts.exchange",
   sessions = ["main"],
   answers: keyService = "accounts",
+  pages,
 }: GatewayOptions): ServiceSchema<any, any, any, GatewayService> => ({
   name: "api",
   mixins: [
@@ -227,9 +233,10 @@ export const Gateway = ({
       this.internalDocuments.forget();
       this.eventDocument.forget();
     };
+    this.pages = pages && environment.WEB ? new Pages(pages, this.logger) : undefined;
     const endpoints = new Map([...endpointsOf(this)].filter(([path]) => isOpen(path)));
     this.measure = measureGateway(this, routes);
-    const handler = handlerOf(this, { routes, endpoints, has: isOpen });
+    const handler = handlerOf(this, { routes, endpoints, has: isOpen, pageFor: req => this.pages?.handlerFor(req) });
     this.server = new HttpServer(handler, {
       proxies: this.proxies,
       say: warn,
@@ -242,6 +249,9 @@ export const Gateway = ({
   },
 
   async started(this: GatewayService) {
+    const builds = logEnvironment.of(this.broker).NODE_ENV !== "production";
+    // Nobody waits for pages.
+    void this.pages?.start({ builds });
     const port = await this.server.listen(gatewayEnvironment.of(this.broker).PORT).catch((error: Error) => {
       throw new Error(`the gateway cannot listen (PORT): ${error.message}`, { cause: error });
     });
@@ -252,6 +262,10 @@ export const Gateway = ({
     // For scripts, which must not depend on the format of a log.
     if (this.broker.options.logger !== false) process.stdout.write(`LISTENING ${this.url}\n`);
   },
+
+  stopped(this: GatewayService) {
+    this.pages?.stop();
+  },
 });
 
 /** The routes and endpoints of one port. */
@@ -261,6 +275,8 @@ interface Served {
   readonly endpoints: ReadonlyMap<string, Handler>;
   /** Whether a path of a route is on this port. */
   readonly has: (path: string) => boolean;
+  /** The handler of a page. */
+  readonly pageFor?: (req: IncomingMessage) => Handler | undefined;
 }
 
 /** The routes for operators, on a port of their own. */
@@ -270,18 +286,22 @@ function internalRoutes(gateway: GatewayService, routes: readonly Route[]): Inte
 }
 
 /** Measures a request, guards it and routes it. */
-function handlerOf(gateway: GatewayService, { routes, endpoints, has }: Served): Handler {
+function handlerOf(gateway: GatewayService, { routes, endpoints, has, pageFor }: Served): Handler {
   const { ALLOWED_ORIGINS, PUBLIC_URL: publicUrl } = gatewayEnvironment.of(gateway.broker);
   const router = gateway.express();
   const guarded = guardRequests({
     methodsOf: path => (has(path) ? methodsOf(gateway, path) : []),
     plain: endpoints,
+    ...(pageFor && { pageFor }),
     handle: enter(gateway, routes, (req, res) => router(req, res, error => gateway.errorHandler(req, res, error))),
     cors: new Cors(ALLOWED_ORIGINS),
     answerKept: (req, res, fields) => gateway.responses.answer(req, res, fields),
     fail: (req, res, error) => gateway.errorHandler(req, res, error),
   });
-  const traced = traceRequests(guarded, { isTraced: path => !endpoints.has(path), publicUrl });
+  const traced = traceRequests(guarded, {
+    isTraced: path => !endpoints.has(path) && !path.startsWith(ASSETS),
+    publicUrl,
+  });
   return (req, res) => {
     const startedAt = performance.now();
     // The guard makes a GET of HEAD.

@@ -10,7 +10,9 @@ export class KeptBody {
   readonly #text: string | undefined;
   readonly #encoded = new Map<Encoding, Buffer | Promise<Buffer>>();
 
-  constructor(content: string | Buffer) {
+  /** `encoded`: the bytes as they were compressed before. */
+  constructor(content: string | Buffer, encoded: Partial<Record<Encoding, Buffer>> = {}) {
+    for (const [encoding, bytes] of Object.entries(encoded)) this.#encoded.set(encoding as Encoding, bytes);
     this.bytes = typeof content === "string" ? Buffer.from(content) : content;
     if (typeof content === "string" && this.bytes.length < limits.compressAsideBytes) this.#text = content;
   }

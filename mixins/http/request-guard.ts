@@ -17,6 +17,8 @@ export interface RequestGuard {
   readonly methodsOf: (path: string) => readonly string[];
   /** Handlers by path that bypass the router: a probe must not wait behind other requests. GET and HEAD only. */
   readonly plain: ReadonlyMap<string, Handler>;
+  /** The handler of a path that is neither there nor the router's: a page. GET and HEAD only; undefined for none. */
+  readonly pageFor?: (req: IncomingMessage) => Handler | undefined;
   /** The header fields by which pages of other origins may read the answer. */
   readonly cors: Pick<Cors, "fieldsFor" | "preflight">;
   /** Answers a GET from the responses that are kept, before the router, with `fields` beside its own. False for none. */
@@ -27,6 +29,7 @@ export interface RequestGuard {
 }
 
 const UNSAFE_PATH = /%(?![0-9a-f]{2})|%[01][0-9a-f]|%2[ef]|%5c|%7f|\\|\/\/|\/\.\.?(?:\/|$)/i;
+const READS = ["GET", "HEAD"];
 const BODY_METHODS = new Set(["POST", "PUT", "PATCH"]);
 /** Methods of the server as a whole: `OPTIONS *` asks about it. */
 const ALL_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -41,7 +44,7 @@ export const requestIdOf = (given: unknown): string =>
 export const requestId = (req: IncomingMessage): string => String(req.headers["x-request-id"]);
 
 export const guardRequests =
-  ({ methodsOf, plain, cors, answerKept, handle, fail }: RequestGuard): Handler =>
+  ({ methodsOf, plain, pageFor, cors, answerKept, handle, fail }: RequestGuard): Handler =>
   (req, res) => {
     const id = requestIdOf(req.headers["x-request-id"]);
     req.headers["x-request-id"] = id;
@@ -71,8 +74,9 @@ export const guardRequests =
       if (req.method === "OPTIONS" && req.url === "*") return void res.writeHead(204, { Allow: ALL_METHODS }).end();
       checkTarget(req.url);
       const path = pathOf(req);
-      const direct = plain.get(path);
-      const methods = direct ? ["GET", "HEAD"] : methodsOf(path);
+      let direct = plain.get(path);
+      let methods = direct ? READS : methodsOf(path);
+      if (methods.length === 0 && (direct = pageFor?.(req))) methods = READS;
       if (methods.length === 0) {
         // A browser that gets no answer to its preflight shows its page a network error in place of our 404.
         if (cors.preflight(req, res, ALL_METHODS)) return void res.writeHead(204).end();

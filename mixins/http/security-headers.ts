@@ -47,6 +47,32 @@ export const PAGE_HEADERS = headersOf({
   crossOriginResourcePolicy: { policy: "same-origin" },
 });
 
+/**
+ * The policy of a page whose scripts are our own: as above, and no text becomes markup or code by whatever way. `images`: sources of
+ * images beside this origin.
+ */
+export const appHeaders = (images: readonly string[]): HeaderList =>
+  headersOf({
+    ...COMMON,
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'", ...images],
+        connectSrc: ["'self'"],
+        manifestSrc: ["'self'"],
+        formAction: ["'self'"],
+        baseUri: ["'none'"],
+        frameAncestors: ["'none'"],
+        requireTrustedTypesFor: ["'script'"],
+        trustedTypes: ["'none'"],
+      },
+    },
+    crossOriginResourcePolicy: { policy: "same-origin" },
+  });
+
 /** The header fields that helmet sets on a response. */
 function headersOf(options: HelmetOptions): HeaderList {
   const set = new Map<string, string>();

@@ -30,5 +30,5 @@ export {
   VARY,
   type Fields,
 } from "./respond.ts";
-export { PAGE_HEADERS, SECURITY_HEADERS } from "./security-headers.ts";
+export { appHeaders, PAGE_HEADERS, SECURITY_HEADERS, type HeaderList } from "./security-headers.ts";
 export { HttpServer, type HttpServerOptions } from "./server.ts";

@@ -33,6 +33,7 @@ const file = (name: string): string => join(import.meta.dirname, "jest", name + 
 export function jestConfig({ ignore = [] }: JestOptions = {}): Readonly<Record<string, unknown>> {
   projectsIn(process.argv);
   // Processes share what they have compiled; that is a third of a start. A process that ends cleanly adds to it.
+  process.env["WEB"] ??= "off"; // tests of pages say otherwise: each of the others would build them
   process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "node-compile-cache");
   return {
     maxWorkers: WORKERS,

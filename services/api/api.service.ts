@@ -19,4 +19,10 @@ const api = {
   },
 };
 
-export default Gateway({ api, routes, sessions });
+/** Products may have their images anywhere. */
+const pages = {
+  folder: "web",
+  apps: { "/": { html: "storefront.html", images: ["https:"] }, "/console": { html: "console.html" } },
+};
+
+export default Gateway({ api, routes, sessions, pages });

@@ -2,13 +2,12 @@
 // loads nothing from elsewhere; its Content-Security-Policy allows no other origin and nothing inline.
 //
 // The page itself is asked for again each time. Its files have their version in their URL, so that a browser keeps them for a year.
-import { hash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { conditionsOf, isUnchanged } from "../cache/conditions.ts";
-import { encodingFor, end, KeptBody, PAGE_HEADERS, unchangedHeaders, type Handler } from "../../http/siblings.ts";
+import { PAGE_HEADERS, type Handler } from "../../http/siblings.ts";
+import { contentOf, IMMUTABLE, sendFile, type FileContent } from "../web/send-file.ts";
 
 const DOCS = "/docs";
 
@@ -24,7 +23,7 @@ export function docsPages(
   const urlOf = (name: string): string => files.find(file => file.name === name)!.url;
   const page = contentOf(pageOf(title, urlOf, `${DOCS}/try-it.mjs`));
   return [
-    [DOCS, handle(async (req, res) => answer(req, res, page, HTML))],
+    [DOCS, handle(async (req, res) => sendFile(req, res, page, HTML, PAGE_HEADERS))],
     // Our own script changes with a release that may leave the version of Swagger UI alone.
     [`${DOCS}/try-it.mjs`, handle(once(script, "text/javascript; charset=utf-8", "no-cache"))],
     ...files.map(({ url, path }): [string, Handler] => [url, handle(once(path, typeOf(path), IMMUTABLE))]),
@@ -33,7 +32,6 @@ export function docsPages(
 
 const FILES = ["swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png"] as const;
 const HTML = { "Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache" };
-const IMMUTABLE = "public, max-age=31536000, immutable";
 const TYPES: Readonly<Record<string, string>> = {
   js: "text/javascript; charset=utf-8",
   css: "text/css; charset=utf-8",
@@ -59,35 +57,11 @@ const escaped = (text: string): string =>
 
 /** Answers a file, which is read at the first request, and compressed once: 1.7 MB of script are 0.4 MB then. */
 function once(path: string | URL, type: string, cacheControl: string) {
-  let content: Promise<Content> | undefined;
+  let content: Promise<FileContent> | undefined;
   return async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     content ??= readFile(path).then(contentOf);
     // A file that could not be read is tried again at the next request.
     content.catch(() => (content = undefined));
-    answer(req, res, await content, { "Content-Type": type, "Cache-Control": cacheControl });
+    sendFile(req, res, await content, { "Content-Type": type, "Cache-Control": cacheControl }, PAGE_HEADERS);
   };
-}
-
-interface Content {
-  readonly body: KeptBody;
-  readonly tag: string;
-}
-const contentOf = (content: string | Buffer): Content => ({
-  body: new KeptBody(content),
-  tag: `"${hash("sha256", content, "base64url").slice(0, 22)}"`,
-});
-
-/** As any other answer that is kept: in the encoding that the client prefers, and 304 for the tag of that. */
-function answer(
-  req: IncomingMessage,
-  res: ServerResponse,
-  { body, tag }: Content,
-  about: Readonly<Record<"Content-Type" | "Cache-Control", string>>,
-): void {
-  for (const [name, value] of PAGE_HEADERS) res.setHeader(name, value);
-  const headers = { ...about, ETag: tag };
-  const encoding = encodingFor(res, headers, body.bytes.length);
-  if (isUnchanged(req.headers, conditionsOf(req.headers), { tag, modifiedAt: undefined }, encoding))
-    return end(res, 304, unchangedHeaders(headers, encoding), "");
-  body.send(res, headers);
 }

@@ -18,6 +18,8 @@ export class Child {
       env: {
         PATH: process.env["PATH"]!,
         NODE_OPTIONS: "--disable-warning=ExperimentalWarning",
+        // Tests of pages say so: the others would each build them.
+        WEB: "off",
         ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }),
         ...env,
       },

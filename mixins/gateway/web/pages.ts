@@ -1,0 +1,149 @@
+// Pages for browsers beside the API: a folder of built files, which are kept in memory.
+//
+//   /assets/<name>-<hash>   a file whose name changes with its content: kept for a year. An unknown one is a 404, never a
+//                           page: a browser that runs an older page would take the page for a script
+//   any other file          asked for again each time
+//   any other address       of a browser (`Accept: text/html`) gets the page of its application, which knows what to show
+//
+// Addresses of the API and of the gateway itself come first. While the files are built, pages answer 503 and reload themselves.
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { extname, join, resolve } from "node:path";
+import { appHeaders, end, pathOf, type Handler, type HeaderList } from "../../http/siblings.ts";
+import { Builder } from "./builder.ts";
+import { contentOf, IMMUTABLE, sendFile, type FileContent } from "./send-file.ts";
+
+export interface PagesOptions {
+  /** Folder of the sources, from the working folder: `build.ts` in it builds them, into `dist` in it. */
+  readonly folder: string;
+  /** The application of each address and of all below it; the longest address wins. */
+  readonly apps: Readonly<Record<string, App>>;
+}
+export interface App {
+  /** Name of its HTML file. */
+  readonly html: string;
+  /** Sources of images beside its own origin, as a Content-Security-Policy has them. Default none. */
+  readonly images?: readonly string[];
+}
+
+interface Log {
+  info: (line: string) => void;
+  warn: (line: string) => void;
+}
+
+/** Never of a page, though they may be served nowhere: with INTERNAL_ROUTES=internal, `/metrics` is not on this port. */
+const RESERVED = /^\/(?:api|assets|docs|health|metrics|\.well-known)(?:\/|$)|\/[^/]*\.[^/]*$/;
+export const ASSETS = "/assets/";
+
+export class Pages {
+  readonly #folder: string;
+  readonly #apps: readonly { readonly at: string; readonly html: string; readonly security: HeaderList }[];
+  readonly #builder: Builder;
+  readonly #log: Log;
+  #files: ReadonlyMap<string, FileContent> | undefined;
+  #isStarting = true;
+
+  constructor({ folder, apps }: PagesOptions, log: Log) {
+    this.#folder = resolve(folder);
+    this.#builder = new Builder(this.#folder);
+    this.#log = log;
+    this.#apps = Object.entries(apps)
+      .map(([at, { html, images = [] }]) => ({ at, html, security: appHeaders(images) }))
+      .toSorted((a, b) => b.at.length - a.at.length);
+  }
+
+  /**
+   * Loads the files, after it has built them if they are older than their sources and `builds` says so. Never rejects: a
+   * gateway without pages serves its API.
+   */
+  async start({ builds }: { builds: boolean }): Promise<void> {
+    try {
+      const output = (builds ? await this.#builder.build() : undefined) ?? (await this.#lastOutput());
+      if (output === undefined)
+        this.#log.info(`no pages: nothing is built in ${this.#folder}; the API is served alone`);
+      else this.#files = await filesIn(output);
+    } catch (error) {
+      this.#log.warn(`no pages: ${(error as Error).message}`);
+    } finally {
+      this.#isStarting = false;
+    }
+  }
+
+  /** Ends a build that is under way. */
+  stop(): void {
+    this.#builder.stop();
+  }
+
+  /** The handler of a request of no route and no endpoint; undefined where there is nothing for it: a 404. */
+  handlerFor(req: IncomingMessage): Handler | undefined {
+    const path = pathOf(req);
+    const file = path.endsWith(".html") ? undefined : this.#files?.get(path);
+    if (file) {
+      const about = { "Content-Type": typeOf(path), "Cache-Control": path.startsWith(ASSETS) ? IMMUTABLE : "no-cache" };
+      return (_req, res) => sendFile(req, res, file, about, FILE_HEADERS);
+    }
+    if (RESERVED.test(path) || !isForBrowser(req)) return undefined;
+    const app = this.#apps.find(({ at }) => at === "/" || path === at || path.startsWith(`${at}/`));
+    if (app === undefined) return undefined;
+    const page = this.#files?.get(`/${app.html}`);
+    if (page) return (_req, res) => sendFile(req, res, page, HTML, app.security);
+    return this.#isStarting ? sendPatience : undefined;
+  }
+
+  async #lastOutput(): Promise<string | undefined> {
+    const dist = join(this.#folder, "dist");
+    const name = await readFile(join(dist, "current"), "utf8").catch(() => "");
+    const output = join(dist, name);
+    return name !== "" && existsSync(output) ? output : undefined;
+  }
+}
+
+/** A browser names HTML when it opens a page; programs that take anything want the API. */
+const isForBrowser = ({ headers: { accept = "" } }: IncomingMessage): boolean => accept.includes("text/html");
+
+async function filesIn(folder: string): Promise<Map<string, FileContent>> {
+  const names = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = names.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name));
+  const files = new Map<string, FileContent>();
+  for (const path of paths.filter(path => !/\.(br|gz)$/.test(path))) {
+    const [br, gzip] = ["br", "gz"].map(ending =>
+      paths.includes(`${path}.${ending}`) ? `${path}.${ending}` : undefined,
+    );
+    const encoded = { ...(br && { br: await readFile(br) }), ...(gzip && { gzip: await readFile(gzip) }) };
+    files.set(path.slice(folder.length).replaceAll("\\", "/"), contentOf(await readFile(path), encoded));
+  }
+  return files;
+}
+
+const HTML = { "Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache" };
+const FILE_HEADERS = appHeaders([]);
+const TYPES: Readonly<Record<string, string>> = {
+  ".css": "text/css; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".json": "application/json; charset=utf-8",
+  ".png": "image/png",
+  ".svg": "image/svg+xml",
+  ".txt": "text/plain; charset=utf-8",
+  ".webmanifest": "application/manifest+json",
+  ".webp": "image/webp",
+};
+const typeOf = (path: string): string => TYPES[extname(path)] ?? "application/octet-stream";
+
+/** Seconds after which a browser asks again for a page that is being built. */
+const RELOAD_S = 1;
+const PATIENCE = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="refresh" content="${RELOAD_S}">
+<title>One moment</title>
+<h1>One moment</h1>
+<p>The pages are being built. This one loads by itself when they are ready.</p>
+</html>
+`;
+function sendPatience(_req: IncomingMessage, res: ServerResponse): void {
+  for (const [name, value] of FILE_HEADERS) res.setHeader(name, value);
+  end(res, 503, { ...HTML, "Cache-Control": "no-store", "Retry-After": `${RELOAD_S}` }, PATIENCE);
+}

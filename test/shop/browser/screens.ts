@@ -1,0 +1,31 @@
+// The screens that are looked at. Whoever adds a page adds a line.
+import type { Screen, Visited } from "./visitor.ts";
+
+const firstProduct = async ({ url }: Visited): Promise<string> => {
+  const response = await fetch(`${url}/api/v1/products?pageSize=1`);
+  const { rows } = (await response.json()) as { rows: { id: string }[] };
+  return `/products/${rows[0]!.id}`;
+};
+
+export const screens: readonly Screen[] = [
+  { name: "home", path: "/", as: "guest", ready: ".products .product h3" },
+  { name: "category", path: "/categories/tea?sort=-price", as: "guest", ready: ".products .product h3" },
+  { name: "search-none", path: "/search?q=zeppelin", as: "guest", ready: ".empty" },
+  { name: "product", path: firstProduct, as: "guest", ready: ".status.good" },
+  {
+    name: "cart",
+    path: firstProduct,
+    as: "guest",
+    ready: ".lines",
+    before: async page => {
+      await page.getByRole("button", { name: "Add to cart" }).click();
+      await page.getByRole("button", { name: "See the cart" }).click();
+    },
+  },
+  { name: "cart-empty", path: "/cart", as: "guest", ready: ".empty" },
+  { name: "sign-in", path: "/sign-in", as: "guest", ready: "form.stack" },
+  { name: "not-found", path: "/nowhere/at/all", as: "guest", ready: ".empty" },
+  { name: "console-sign-in", path: "/console", as: "guest", ready: "form" },
+  { name: "console-overview", path: "/console", as: "operator", ready: ".empty, .table" },
+  { name: "console-not-found", path: "/console/nowhere", as: "operator", ready: ".empty" },
+];

@@ -1,0 +1,204 @@
+// A real browser that visits the pages of a running shop, and looks at each of them as a strict reader does. What a page must
+// never have is collected while it is open: errors in the console, blocked by its policy, requests to elsewhere.
+import { createRequire } from "node:module";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { program } from "@valence/runtime/testing/servers";
+
+export const WIDTHS = [360, 768, 1280] as const;
+export const SCHEMES = ["light", "dark"] as const;
+export type Width = (typeof WIDTHS)[number];
+export type Scheme = (typeof SCHEMES)[number];
+
+/** A page of the pages, and how to see it. */
+export interface Screen {
+  /** Of its screenshots: `product`. */
+  readonly name: string;
+  /** Its address, which may depend on what the shop has. */
+  readonly path: string | ((shop: Visited) => Promise<string> | string);
+  readonly as: "guest" | "customer" | "operator";
+  /** A selector of what is there when the page is ready. */
+  readonly ready: string;
+  /** What a person does before looking. */
+  readonly before?: (page: Page, shop: Visited) => Promise<void>;
+}
+
+/** The shop that is visited. */
+export interface Visited {
+  readonly url: string;
+  readonly customer: Account;
+  readonly operator: Account;
+}
+export interface Account {
+  readonly email: string;
+  readonly password: string;
+}
+
+/** Rules of WCAG up to 2.2, A and AA, and what is good practice beyond them. */
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+const HEIGHTS: Readonly<Record<Width, number>> = { 360: 780, 768: 1_024, 1280: 860 };
+/** Milliseconds of a step in the browser: a loaded machine is slow. */
+const STEP_MS = 30_000;
+
+export class Visitor {
+  readonly #browser: Browser;
+  readonly #shop: Visited;
+  readonly #axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+  /** Cookies and storage of who is signed in, so that a sign-in costs one hash for all pages. */
+  readonly #signedIn = new Map<Screen["as"], Awaited<ReturnType<BrowserContext["storageState"]>>>();
+
+  private constructor(browser: Browser, shop: Visited) {
+    this.#browser = browser;
+    this.#shop = shop;
+  }
+
+  static async start(shop: Visited): Promise<Visitor> {
+    const executablePath = program({ name: "chromium", package: "chromium" });
+    // Root may not use Chromium's sandbox. The pages are our own.
+    const args = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--font-render-hinting=none"];
+    return new Visitor(
+      await chromium.launch({ executablePath, args, chromiumSandbox: process.getuid?.() !== 0 }),
+      shop,
+    );
+  }
+
+  stop(): Promise<void> {
+    return this.#browser.close();
+  }
+
+  /** A new tab of a person of this kind. */
+  async tab(as: Screen["as"], width: Width = 1280, scheme: Scheme = "light"): Promise<Tab> {
+    const known = this.#signedIn.get(as);
+    const context = await this.#browser.newContext({
+      baseURL: this.#shop.url,
+      viewport: { width, height: HEIGHTS[width] },
+      colorScheme: scheme,
+      reducedMotion: "reduce",
+      locale: "en-GB",
+      timezoneId: "Europe/Berlin",
+      ...(known && { storageState: known }),
+    });
+    context.setDefaultTimeout(STEP_MS);
+    const tab = await Tab.open(context, this.#shop, this.#axe);
+    if (as !== "guest" && !known) {
+      await this.#signIn(tab.page, as);
+      this.#signedIn.set(as, await context.storageState());
+    }
+    return tab;
+  }
+
+  async #signIn(page: Page, as: "customer" | "operator"): Promise<void> {
+    const { email, password } = this.#shop[as];
+    await page.goto(as === "customer" ? "/sign-in" : "/console");
+    await page.getByLabel("E-mail address").fill(email);
+    await page.getByLabel("Password").fill(password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByLabel("Password").waitFor({ state: "detached" });
+  }
+}
+
+/** One open page, with all that has gone wrong in it. */
+export class Tab {
+  readonly page: Page;
+  readonly #context: BrowserContext;
+  readonly #shop: Visited;
+  readonly #axe: string;
+  readonly #wrong: string[] = [];
+  /** Requests that were made, and bytes that came, since the last page was opened. */
+  loaded = { requests: 0, scriptBytes: 0, styleBytes: 0 };
+
+  private constructor(page: Page, context: BrowserContext, shop: Visited, axe: string) {
+    this.page = page;
+    this.#context = context;
+    this.#shop = shop;
+    this.#axe = axe;
+  }
+
+  static async open(context: BrowserContext, shop: Visited, axe: string): Promise<Tab> {
+    const page = await context.newPage();
+    const tab = new Tab(page, context, shop, axe);
+    await page.addInitScript(COLLECT);
+    page.on("console", message => {
+      // A refusal that the page itself tells of is no error of the page.
+      if (message.type() === "error" && !/Failed to load resource.* 4\d\d/.test(message.text()))
+        tab.#wrong.push(`console: ${message.text()}`);
+    });
+    page.on("pageerror", error => tab.#wrong.push(`exception: ${error.message}`));
+    page.on("request", request => {
+      tab.loaded.requests++;
+      if (!request.url().startsWith(`${shop.url}/`)) tab.#wrong.push(`a request to ${request.url()}`);
+    });
+    page.on("requestfinished", request => void tab.#count(request.resourceType(), request));
+    return tab;
+  }
+
+  async #count(type: string, request: { sizes(): Promise<{ responseBodySize: number }> }): Promise<void> {
+    if (type !== "script" && type !== "stylesheet") return;
+    const { responseBodySize } = await request.sizes().catch(() => ({ responseBodySize: 0 }));
+    if (type === "script") this.loaded.scriptBytes += responseBodySize;
+    else this.loaded.styleBytes += responseBodySize;
+  }
+
+  /** Opens the screen, and waits until it is ready. */
+  async visit({ path, ready, before }: Screen): Promise<void> {
+    this.loaded = { requests: 0, scriptBytes: 0, styleBytes: 0 };
+    await this.page.goto(typeof path === "string" ? path : await path(this.#shop));
+    await before?.(this.page, this.#shop);
+    await this.page.locator(ready).first().waitFor();
+    await this.page.evaluate("document.fonts.ready.then(() => undefined)");
+  }
+
+  /** Everything that is wrong with the page as it is now, as sentences. */
+  async faults(): Promise<string[]> {
+    const { page } = this;
+    const [scroll, width] = await page.evaluate<[number, number]>(
+      "[document.documentElement.scrollWidth, document.documentElement.clientWidth]",
+    );
+    const blocked = await page.evaluate<string[]>("window.__blocked ?? []");
+    return [
+      ...this.#wrong,
+      ...(scroll > width ? [`scrolls sideways: ${scroll} px of ${width} px`] : []),
+      ...blocked.map(what => `blocked by its policy: ${what}`),
+      ...(await this.#unreadable()),
+    ];
+  }
+
+  /** What axe finds: the rule, and where. It enters by an expression, since the policy refuses its script tag. */
+  async #unreadable(): Promise<string[]> {
+    await this.page.evaluate(`${this.#axe}; undefined`);
+    const { violations } = await this.page.evaluate<{ violations: Violation[] }>(
+      `axe.run({ runOnly: ${JSON.stringify(RULES)} })`,
+    );
+    return violations.map(
+      ({ id, help, nodes }) =>
+        `axe ${id}: ${help}, at ${nodes
+          .slice(0, 3)
+          .map(
+            ({ target, failureSummary }) =>
+              `${target.join(" ")} (${failureSummary.split("\n").slice(1, 2).join("").trim()})`,
+          )
+          .join("; ")}`,
+    );
+  }
+
+  /** A picture of the whole page, `<name>-<width>-<scheme>.png`. */
+  async picture(folder: string, name: string): Promise<void> {
+    mkdirSync(folder, { recursive: true });
+    await this.page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+  }
+
+  close(): Promise<void> {
+    return this.#context.close();
+  }
+}
+
+interface Violation {
+  readonly id: string;
+  readonly help: string;
+  readonly nodes: readonly { readonly target: readonly string[]; readonly failureSummary: string }[];
+}
+
+/** Collects, in the page, what its Content-Security-Policy blocks. */
+const COLLECT = `window.__blocked = [];
+addEventListener("securitypolicyviolation", event => __blocked.push(event.violatedDirective + " " + event.blockedURI));`;

@@ -1,0 +1,21 @@
+// The parts that both applications are made of.
+export { Button, ButtonLink } from "./button.tsx";
+export { Check, Field, Select, TextArea } from "./field.tsx";
+export { Combobox, type Choice } from "./combobox.tsx";
+export { Dialog } from "./dialog.tsx";
+export { Icon, type IconName } from "./icon.tsx";
+export { Money, moneyText } from "./money.tsx";
+export { Pager } from "./pager.tsx";
+export { Empty, Failure, Partial, Skeleton, SkeletonRows } from "./states.tsx";
+export { Status, type Tone } from "./status.tsx";
+export { Table, type Column } from "./table.tsx";
+export { ThemeSwitch } from "./theme.tsx";
+export { showsUtc, Time } from "./time.tsx";
+export { Toasts, toast } from "./toast.tsx";
+export { Loaded, useResource, type Resource } from "./resource.tsx";
+export { queryOf, useQuery } from "./url.ts";
+export { usePage } from "./page.ts";
+export { listen, liveState } from "./live.ts";
+export { SignInForm } from "./sign-in.tsx";
+export { kept } from "./kept.ts";
+export { reloadOnRelease } from "./reload.ts";

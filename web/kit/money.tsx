@@ -1,0 +1,20 @@
+// Amounts are integers in minor units.
+interface Amount {
+  readonly amount: number;
+  readonly currency: string;
+}
+
+const formats = new Map<string, Intl.NumberFormat>();
+function formatOf(currency: string): Intl.NumberFormat {
+  let format = formats.get(currency);
+  if (!format) formats.set(currency, (format = new Intl.NumberFormat(undefined, { style: "currency", currency })));
+  return format;
+}
+
+/** The amount as the person's own language writes it: `€18.00`. */
+export function moneyText({ amount, currency }: Amount): string {
+  const format = formatOf(currency);
+  return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+}
+
+export const Money = (money: Amount) => <span class="number">{moneyText(money)}</span>;

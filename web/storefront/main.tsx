@@ -1,0 +1,45 @@
+// The storefront: the frame around every page, and which page an address has. Each page is loaded when it is needed.
+import { render } from "preact";
+import { ErrorBoundary, lazy, LocationProvider, Route, Router } from "preact-iso";
+import { reloadOnRelease, Toasts } from "../kit/index.ts";
+import "../kit/kit.css";
+import "./storefront.css";
+import { Footer, Header } from "./frame.tsx";
+import { session } from "./shop.ts";
+
+const List = lazy(() => import("./pages/list/view.tsx"));
+const Product = lazy(() => import("./pages/product/view.tsx"));
+const SignIn = lazy(() => import("./pages/sign-in/view.tsx"));
+const Cart = lazy(() => import("./pages/cart/view.tsx"));
+const Gone = lazy(() => import("./pages/gone.tsx"));
+
+/** Addresses of others on this host: a click on one loads it. */
+const OURS = /^\/(?!(?:console|docs|api|problems)(?:\/|$)|.*\.json$)/;
+
+const App = () => (
+  <LocationProvider scope={OURS}>
+    <a class="skip" href="#content">
+      Skip to the content
+    </a>
+    <Header />
+    <main id="content" class="page" tabIndex={-1}>
+      <ErrorBoundary>
+        <Router>
+          <Route path="/" component={List} />
+          <Route path="/search" component={List} />
+          <Route path="/categories/:category" component={List} />
+          <Route path="/products/:id" component={Product} />
+          <Route path="/cart" component={Cart} />
+          <Route path="/sign-in" component={SignIn} />
+          <Route default component={Gone} />
+        </Router>
+      </ErrorBoundary>
+    </main>
+    <Footer />
+    <Toasts />
+  </LocationProvider>
+);
+
+reloadOnRelease();
+void session.restore();
+render(<App />, document.getElementById("app")!);

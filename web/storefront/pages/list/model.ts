@@ -1,0 +1,43 @@
+// What a list of products shows, by its address.
+export interface Shown {
+  readonly q: string | undefined;
+  readonly category: string | undefined;
+  readonly sort: string | undefined;
+  readonly page: number;
+}
+export const PAGE_SIZE = 24;
+
+/** Sort orders as people choose them; the first is the server's own. */
+export const SORTS: readonly (readonly [value: string, label: string])[] = [
+  ["", "Best match"],
+  ["name", "Name"],
+  ["price", "Price, lowest first"],
+  ["-price", "Price, highest first"],
+  ["-createdAt", "Newest"],
+];
+
+/** An address may be typed by anybody: what the API would refuse is left out. */
+export function shownBy(query: Readonly<Record<string, string>>, category: string | undefined): Shown {
+  const page = Number(query["page"]);
+  const sort = SORTS.some(([value]) => value !== "" && value === query["sort"]) ? query["sort"] : undefined;
+  return {
+    q: query["q"]?.trim().slice(0, 100) || undefined,
+    category: category?.slice(0, 60) || undefined,
+    sort,
+    page: Number.isInteger(page) && page >= 1 && page <= 1_000 ? page : 1,
+  };
+}
+
+export const inputOf = ({ q, category, sort, page }: Shown) => ({
+  ...(q !== undefined && { q }),
+  ...(category !== undefined && { category }),
+  ...(sort !== undefined && { sort }),
+  page,
+  pageSize: PAGE_SIZE,
+});
+
+export function titleOf({ q, category }: Shown): string {
+  if (q !== undefined) return `“${q}”`;
+  if (category !== undefined) return category.charAt(0).toUpperCase() + category.slice(1);
+  return "";
+}
