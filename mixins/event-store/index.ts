@@ -17,6 +17,7 @@ export type {
   Verdict,
 } from "./event-store.ts";
 export { bucketOf } from "./buckets.ts";
+export { cursorOf, placesOf } from "./cursors.ts";
 export { storeErrors } from "./errors.ts";
 export { storeMetrics } from "./metrics.ts";
 export { digestOf, nextMark, partsOf, PlaceChecks } from "./marks.ts";
