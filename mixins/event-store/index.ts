@@ -11,6 +11,7 @@ export type {
   SagaRow,
   Searched,
   StoredEvent,
+  StoredPage,
   StoredSnapshot,
   StoreSize,
   TimerChange,
