@@ -4,6 +4,7 @@ import { auditContract } from "../../audit/index.ts";
 import { contract } from "../contract.ts";
 import { operationsOf, type Operation } from "./operation.ts";
 import { rebuilding, verifying } from "./progress.ts";
+import { withNodes } from "./shared-rows.ts";
 
 /** An operator acts when something is wrong: under overload too. */
 const priority = "critical";
@@ -174,7 +175,11 @@ export const operationsTable: readonly Operation[] = operationsOf(contract, {
     summary: "How far consumers, projections and relays are behind, the slowest first",
     http: "GET /ops/lag",
     priority,
-    view: { list: "lag", columns: ["kind", "service", "name", "lagEvents", "lagSeconds", "state"] },
+    view: {
+      list: "lag",
+      columns: ["kind", "service", "name", "lagEvents", "lagSeconds", "state", "partitions"],
+      rows: withNodes,
+    },
     examples: ["lag"],
   },
   shards: {
@@ -285,7 +290,9 @@ export const operationsTable: readonly Operation[] = operationsOf(contract, {
         "parkedStreams",
         "retryingStreams",
         "stopped",
+        "partitions",
       ],
+      rows: withNodes,
     },
     examples: ["consumers"],
   },
