@@ -4,6 +4,7 @@ import { auditContract } from "../../audit/index.ts";
 import { contract } from "../contract.ts";
 import { operationsOf } from "./operation.ts";
 import { rebuilding, verifying, working } from "./progress.ts";
+import { withNodes } from "./shared-rows.ts";
 
 /** An operator acts when something is wrong: under overload too. */
 const priority = "critical";
@@ -231,7 +232,11 @@ export const operationsTable = operationsOf(contract, {
     summary: "How far consumers, projections and relays are behind, the slowest first",
     http: "GET /ops/lag",
     priority,
-    view: { list: "lag", columns: ["kind", "service", "name", "lagEvents", "lagSeconds", "state"] },
+    view: {
+      list: "lag",
+      columns: ["kind", "service", "name", "lagEvents", "lagSeconds", "state", "partitions"],
+      rows: withNodes,
+    },
     examples: ["lag"],
   },
   shards: {
@@ -342,7 +347,9 @@ export const operationsTable = operationsOf(contract, {
         "parkedStreams",
         "retryingStreams",
         "stopped",
+        "partitions",
       ],
+      rows: withNodes,
     },
     examples: ["consumers"],
   },

@@ -41,6 +41,7 @@ export function Consuming(names: readonly string[], types: readonly string[] | "
     metadata: {
       consumers: Object.fromEntries(names.map(name => [name, true])),
       takes: Object.fromEntries((types === "all" ? [ALL_TYPES] : types).map(type => [type, true])),
+      joinsPages: true,
     },
     events: {
       [COMMITTED]: {
