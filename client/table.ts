@@ -78,6 +78,7 @@ export const table = {
   ops: {
     overview: "GET /ops/overview",
     search: "GET /ops/search",
+    activity: "GET /ops/activity",
     jobs: "GET /ops/jobs",
     job: "GET /ops/jobs/:id",
     startJob: "POST /ops/jobs",
@@ -120,7 +121,9 @@ export const table = {
     deadLetters: "GET /ops/dead-letters",
     retryDeadLetter: "POST /ops/dead-letters/:id/retry",
     discardDeadLetter: "POST /ops/dead-letters/:id/discard",
+    deadLetterCounts: "GET /ops/dead-letter-counts",
     retryDeadLetters: "POST /ops/dead-letters/retry",
+    discardDeadLetters: "POST /ops/dead-letters/discard",
     webhooks: "GET /ops/webhooks",
     addWebhook: "POST /ops/webhooks",
     pauseWebhook: "POST /ops/webhooks/:id/pause",
