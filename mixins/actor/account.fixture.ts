@@ -21,6 +21,11 @@ export const contract = defineContract({
   events: { "purse.earned": { amount }, "purse.spent": { amount }, "purse.noted": {} },
   refusals: ["NOT_ENOUGH", "NOTHING_QUOTED"],
 });
+declare global {
+  interface Contracts {
+    purses: typeof contract;
+  }
+}
 const { event } = contract;
 
 /** `prepare` of `quote` calls this; tests set it. */

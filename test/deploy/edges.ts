@@ -187,12 +187,12 @@ export function isSelected(selector: any, labels: Readonly<Record<string, string
   );
 }
 
-/** What the NetworkPolicies allow too much or too little, both ways; nothing where there are none. */
+/** Edges that the NetworkPolicies allow too much or too little, in both directions; nothing where there are none. */
 export function networkIsAsNeeded(manifests: readonly Manifest[]): string[] {
   if (ofKind(manifests, "NetworkPolicy").length === 0) return [];
   const names = podsOf(manifests).map(({ name }) => name);
   const needed = neededEdges(manifests);
-  // Of ambient: an AuthorizationPolicy tells the ports behind it apart.
+  // The port of ambient: an AuthorizationPolicy tells the ports behind it apart.
   const isOfMesh = (edge: string): boolean => edge.endsWith(":15008");
   return (["Egress", "Ingress"] as const).flatMap(direction => {
     const own = needed.filter(edge =>
@@ -247,7 +247,7 @@ function callersOf({ serviceAccounts, namespaces }: any, pods: readonly Pods[]):
 /** Namespaces whose pods are in no mesh: they reach ports that the mesh leaves alone. */
 const OUTSIDE_THE_MESH = ["monitoring", "cnpg-system"];
 
-/** What the AuthorizationPolicies allow too much or too little, both ways; nothing where there is no mesh. */
+/** Edges that the AuthorizationPolicies allow too much or too little; nothing where there is no mesh. */
 export function authorizationIsAsNeeded(manifests: readonly Manifest[]): string[] {
   if (!isInMesh(manifests)) return [];
   const pods = podsOf(manifests);

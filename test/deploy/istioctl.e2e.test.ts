@@ -29,7 +29,7 @@ interface Finding {
   readonly message: string;
 }
 
-/** What it finds besides remarks, as `code origin: message`. */
+/** Its findings besides remarks, as `code origin: message`. */
 function analyzed(manifests: readonly Manifest[]): string[] {
   const folder = mkdtempSync(join(tmpdir(), "istio-"));
   try {

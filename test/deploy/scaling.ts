@@ -74,7 +74,7 @@ export function boundsFit(manifests: readonly Manifest[]): string[] {
   ];
 }
 
-/** Whatever a drain of machines may take, a majority of servers and one pod of each role stay. */
+/** A majority of servers and one pod of each role stay, however many machines are drained at once. */
 export function budgetsLeaveEnough(manifests: readonly Manifest[]): string[] {
   const budgets = ofKind(manifests, "PodDisruptionBudget");
   const scalers = ofKind(manifests, "HorizontalPodAutoscaler", "ScaledObject");

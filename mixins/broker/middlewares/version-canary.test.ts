@@ -12,8 +12,9 @@ async function reached(
   known: readonly string[] = [],
 ): Promise<string> {
   const broker = { registry: { actions: { isAvailable: (name: string) => known.includes(name) } } };
-  const { call } = versionCanary({ service: "loans", version: 2, percent });
-  return (await call.call(broker as unknown as ServiceBroker, async name => name)(action, params)) as string;
+  const canary = versionCanary({ service: "loans", version: 2, percent });
+  const call = canary.call.call(broker as unknown as ServiceBroker, async name => name);
+  return (await call(action, params)) as string;
 }
 const tried = async (percent: number): Promise<string[]> => {
   const found = await Promise.all(ids.map(id => reached(percent, "loans.make", { id }, ["v2.loans.make"])));

@@ -27,9 +27,14 @@ export interface JaegerSpan {
 }
 
 /** Path of the program that an earlier build has left, or undefined. */
-export const builtJaeger = (): string | undefined => builtGo(JAEGER);
+export function builtJaeger(): string | undefined {
+  return builtGo(JAEGER);
+}
+
 /** Path of the program, built if it is not there: minutes to half an hour. Throws where Go is missing or the build fails. */
-export const buildJaeger = (): string => buildGo(JAEGER);
+export function buildJaeger(): string {
+  return buildGo(JAEGER);
+}
 
 export class Jaeger {
   /** Takes OTLP over HTTP. */
