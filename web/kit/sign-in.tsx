@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { Button } from "./button.tsx";
 import { Field } from "./field.tsx";
+import { textIn } from "./form.ts";
 
 interface Problem {
   readonly message: string;
@@ -33,11 +34,10 @@ export function SignInForm({
   const alert = useRef<HTMLDivElement>(null);
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
-    const form = new FormData(event.currentTarget as HTMLFormElement);
     if (busy.value) return;
     busy.value = true;
     try {
-      await onSignIn(String(form.get("email")), String(form.get("password")));
+      await onSignIn(textIn(event, "email"), textIn(event, "password"));
     } catch (error) {
       wrong.value = signInSays(error as Problem);
       alert.current?.focus();

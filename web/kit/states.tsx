@@ -16,7 +16,7 @@ export const SkeletonRows = ({ rows = 5, label = "Loading" }: { readonly rows?: 
   <div class="stack skeleton-rows" role="status">
     <span class="unseen">{label}</span>
     {Array.from({ length: rows }, (_, n) => (
-      <Skeleton key={n} width={WIDTHS[n % WIDTHS.length]!} />
+      <Skeleton key={n} width={WIDTHS[n % WIDTHS.length]} />
     ))}
   </div>
 );

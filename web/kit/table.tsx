@@ -1,5 +1,6 @@
 // A table over rows of the server. Below 640 px each row is a card: the roles keep it a table for screen readers, since a
 // browser takes them from elements that are no longer laid out as one.
+/* oxlint-disable jsx-a11y/no-redundant-roles, jsx-a11y/no-interactive-element-to-noninteractive-role -- see above */
 import type { ComponentChildren } from "preact";
 
 export interface Column<R> {

@@ -8,8 +8,8 @@ const firstProduct = async ({ url }: Visited): Promise<string> => {
 };
 
 export const screens: readonly Screen[] = [
-  { name: "home", path: "/", as: "guest", ready: ".products .product h3" },
-  { name: "category", path: "/categories/tea?sort=-price", as: "guest", ready: ".products .product h3" },
+  { name: "home", path: "/", as: "guest", ready: ".products .product h2" },
+  { name: "category", path: "/categories/tea?sort=-price", as: "guest", ready: ".products .product h2" },
   { name: "search-none", path: "/search?q=zeppelin", as: "guest", ready: ".empty" },
   { name: "product", path: firstProduct, as: "guest", ready: ".status.good" },
   {
