@@ -5,6 +5,7 @@ FROM ${NODE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY mixins/package.json mixins/
+COPY client/package.json client/
 COPY web/package.json web/
 # Without the devDependency `node`: the image has its own Node. Without the tools of the pages: a stage of their own has them.
 RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts --workspace=mixins --include-workspace-root
@@ -13,8 +14,9 @@ FROM ${NODE} AS pages
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY mixins/package.json mixins/
+COPY client client
 COPY web web
-RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts --workspace=web
+RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts --workspace=web --workspace=client
 RUN node web/build.ts
 
 FROM ${NODE}

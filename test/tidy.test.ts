@@ -12,6 +12,7 @@ const IGNORED = [
   "benchmarks/results",
   "benchmarks/peers",
   "mixins/dist",
+  "client/dist",
   "web/dist",
   "web/node_modules",
 ];
@@ -64,6 +65,15 @@ const cases: { rule: (tree: rules.Tree) => string[]; broken: Record<string, Reco
         "services/api/x.ts": 'import { contract } from "../b/contract.ts";',
       },
       "another service's seed": { "services/a/x.ts": 'import type { x } from "../b/products.seed.ts";' },
+    },
+  },
+  {
+    rule: rules.clientLoadsNoServer,
+    broken: {
+      "a route": { "client/x.ts": 'import { routes } from "../services/api/routes/index.ts";' },
+      "a floor of the runtime": { "client/x.ts": 'import { problemType } from "@valence/runtime/kernel";' },
+      "a package": { "client/x.ts": 'import ky from "ky";' },
+      "a page with a contract": { "web/shop/x.ts": 'import type { Order } from "../../services/orders/contract.ts";' },
     },
   },
   {

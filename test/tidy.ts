@@ -21,6 +21,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   redis: 2,
   http: 3,
   database: 3,
+  cdn: 4,
   crud: 4,
   "event-store": 4,
   mail: 4,
@@ -130,11 +131,29 @@ export function onlyDoorsAreUsed(tree: Tree): string[] {
     if (isForTests(from) || !there.startsWith("services/")) return [];
     // The data of a first start belongs to its service; only the seeding reads it.
     if (from.startsWith("services/seed/") && to.endsWith(".seed.ts")) return [];
+    // The types of the client are those of the routes.
+    if (from === "client/types.ts" && to === "services/api/routes/index.ts" && typeOnly) return [];
     if (!to.endsWith("/contract.ts")) return [say(found, "of another service only contract.ts, as a type")];
     const isType = typeOnly || from.startsWith("services/api/routes/");
     return isType ? [] : [say(found, "a contract is imported as a type, but by the gateway's routes")];
   });
 }
+
+/**
+ * Pages and programs of others load the client, so that it loads nothing of the server and no package. The pages know the server
+ * by the client alone.
+ */
+export function clientLoadsNoServer(tree: Tree): string[] {
+  return allImports(tree)
+    .filter(({ from }) => /^(client|web)\//.test(from) && !isForTests(from) && !isTool(from))
+    .flatMap(({ from, to, typeOnly }) => {
+      const isOwn = ownerOf(to) === ownerOf(from) || (from.startsWith("web/") && ownerOf(to) === "client");
+      if (from.startsWith("client/") ? isOwn || typeOnly : !isOfHouse(ownerOf(to))) return [];
+      return [`${from} imports ${to}: the server is known by the types of the client alone`];
+    });
+}
+/** Programs that pack the client or build the pages. */
+const isTool = (path: string): boolean => /^client\/(packing|flat-types)\.ts$|^web\/[^/]+\.ts$/.test(path);
 
 const isSibling = (path: string): boolean => path.startsWith("mixins/");
 const doorsFor = (from: string): string => `index.ts and mixin.ts${isSibling(from) ? ", and siblings.ts" : " only"}`;
@@ -268,6 +287,7 @@ export function noFileIsDead(tree: Tree): string[] {
       !path.includes("/") ||
       // The first line of a command says how it is run.
       tree.get(path)!.startsWith(`// node ${path} `) ||
+      /^(mixins|client)\/packing\.ts$|^client\/index\.ts$/.test(path) ||
       path === "mixins/packing.ts" ||
       // The HTML of each application names its first script.
       /^web\/[^/]+\/(main\.tsx|theme\.js)$/.test(path) ||

@@ -19,7 +19,7 @@ import { apiKeyActions } from "./api-keys/api-key-actions.ts";
 import { apiKeyTable } from "./api-keys/api-keys.ts";
 import { browserSessionActions } from "./browser-sessions/browser-session-actions.ts";
 import { browserSessionEnds } from "./browser-sessions/sql-browser-sessions.ts";
-import { ADMIN, rolesDeclared, type AccountsContract, type Person } from "./contract.ts";
+import { ADMIN, VIEWER, rolesDeclared, type AccountsContract, type Person } from "./contract.ts";
 import { answerHandlers } from "./answers/actions.ts";
 import { answerTable, SqlAnswers } from "./answers/sql-answers.ts";
 import { completeKeys, emailKeys, normalEmail } from "./email-keys.ts";
@@ -97,7 +97,7 @@ const migrations = [
 
 /**
  * The accounts service of a domain: `Accounts(accountsContract({ roles: ["clerk"] }), { registered: ["clerk"] })`.
- * Throws Misconfigured when `registered` names a role that the contract does not declare, or `admin`.
+ * Throws Misconfigured when `registered` names a role that the contract does not declare, `admin` or `viewer`.
  */
 export function Accounts(contract: AccountsContract, options: AccountsOptions = {}): ServiceSchema {
   const { registered = [], firstAdministrator = () => true } = options;
@@ -105,6 +105,8 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
   if (undeclared !== undefined) throw new Misconfigured(`accounts: the role "${undeclared}" is not declared`);
   if (registered.includes(ADMIN))
     throw new Misconfigured("accounts: every person who registers would be an administrator");
+  if (registered.includes(VIEWER))
+    throw new Misconfigured("accounts: every person who registers would see all of operations");
 
   const schema = defineService(contract, {
     mixins: [Sql({ migrations })],

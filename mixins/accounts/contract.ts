@@ -98,6 +98,8 @@ const Accepted = Type.Object({ accepted: Type.Boolean() });
 
 /** The role that the runtime itself knows: it may operate the system, and grant roles. */
 export const ADMIN = "admin";
+/** The runtime's other role: it reads all of operations, and changes nothing. */
+export const VIEWER = "viewer";
 /** Lower-case letters, digits and hyphens: no character that has a meaning within a `LIKE`. */
 const ROLE = /^[a-z][a-z0-9-]{0,63}$/;
 
@@ -111,14 +113,14 @@ interface AccountsOptions {
 }
 
 /**
- * The contract of accounts with these roles and `admin`. Throws Misconfigured for a malformed name: it must be a
+ * The contract of accounts with these roles, `admin` and `viewer`. Throws Misconfigured for a malformed name: it must be a
  * lower-case letter, then up to 63 lower-case letters, digits and hyphens.
  */
 export function accountsContract({ roles, callers }: AccountsOptions) {
   for (const role of roles)
     if (!ROLE.test(role))
       throw new Misconfigured(`the role "${role}": expected lower-case letters, digits and hyphens`);
-  const declared = [...new Set([ADMIN, ...roles])];
+  const declared = [...new Set([ADMIN, VIEWER, ...roles])];
   const role = Type.Enum(declared);
   const browserSessions = browserSessionContract(Person);
   return defineContract({

@@ -79,7 +79,7 @@ export function refusingKeys(schema: ServiceSchema): ServiceSchema {
 }
 
 /** The route, closed to keys where its action is: then the gateway refuses one before it reads the body. */
-export const closedToKeys = (route: Route): Route => {
+export const closedToKeys = <R extends Route>(route: R): R => {
   const { target } = route;
   const action = "stream" in target ? target.stream.action : target.action;
   return isForPersons(action.slice("accounts.".length)) ? { ...route, keys: false } : route;

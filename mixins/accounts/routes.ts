@@ -1,7 +1,7 @@
 // The HTTP routes of accounts: registering, logging in, and an administrator's changes to people. They are the same for
 // every domain; its contract declares the roles.
 import { fixedFields, type AccountsContract } from "./contract.ts";
-import { route, type Route } from "../gateway/index.ts";
+import { route } from "../gateway/index.ts";
 import { keyRoutes } from "./api-keys/routes.ts";
 import { browserSessionRoutes } from "./browser-sessions/routes.ts";
 import { closedToKeys } from "./key-use.ts";
@@ -10,7 +10,7 @@ import { closedToKeys } from "./key-use.ts";
  * All routes of accounts, for the gateway of a domain: `[...accountRoutes(contract), …]`. The summaries tell how long
  * tokens last.
  */
-export function accountRoutes(contract: AccountsContract): Route[] {
+export function accountRoutes(contract: AccountsContract) {
   const { actions } = contract;
   const { register, login, refresh, logout, get, list, setRoles } = actions;
   const { endSession, endSessions, changePassword, forgotPassword, resetPassword, verifyEmail, rotateKeys } = actions;
@@ -163,5 +163,5 @@ export function accountRoutes(contract: AccountsContract): Route[] {
       cache: { maxAge: 300, sMaxAge: 300, tags: () => ["keys"] },
     }),
   ];
-  return routes.map(closedToKeys);
+  return routes.map(route => closedToKeys(route));
 }

@@ -1,15 +1,16 @@
 // Actors as services of real brokers.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { ServiceBroker, type Context, type ServiceSchema } from "moleculer";
-import { brokerOptions } from "../broker/index.ts";
+import { ServiceBroker, type Context, type Service, type ServiceSchema } from "moleculer";
+import { brokerOptions, versionCanary } from "../broker/index.ts";
 import { until } from "../testing/index.ts";
 import { metricOf } from "../testing/metric.ts";
 import { newDatabases, type Databases } from "../testing/servers.ts";
 import { defineService } from "../contract/index.ts";
 import { appendOf, verdictOf } from "../event-store/event-store.conformance.ts";
 import { COMMAND_ID, readEnvironment, REPEATED, REPLAYED } from "../kernel/index.ts";
-import type { LogPage } from "../stream/index.ts";
+import { defineReactor, type LogPage } from "../stream/index.ts";
+import { Reactors } from "../stream/mixin.ts";
 import { contract, Purse, quoting } from "./account.fixture.ts";
 import { rendezvous, type Actor } from "./index.ts";
 import { actorMetrics } from "./metrics.ts";
@@ -225,6 +226,46 @@ test("an actor leaves memory when another node becomes its owner: idle ones at o
   expect(await quoted).toEqual({ id: busy, version: 2 });
   await until(() => service.actors.resident === stay.length);
   expect(await there.call("get", { id: busy })).toMatchObject({ version: 2, state: { balance: 3 } });
+});
+
+test("a second version of a service is tried with a tenth of its actors by hash; each event comes once", async () => {
+  const { broker, service } = await start();
+  const heard: string[] = [];
+  const noted = defineReactor({
+    name: "noted",
+    on: { "purse.earned": ({ stream, version }) => void heard.push(`${stream}@${version}`) },
+  });
+  broker.createService({ name: "notes", mixins: [Reactors(noted)] });
+  await broker.waitForServices("notes");
+  const schema = { ...defineService(contract, { mixins: [Actors(Purse, { isCanary: true })] }), version: 2 };
+  const routed = versionCanary({ service: "purses", version: 2, percent: 10 }).call.call(
+    broker,
+    broker.call.bind(broker),
+  );
+
+  // While nobody runs the version, the service has all of its actors.
+  const ids = Array.from({ length: 100 }, (_, n) => `purse-${n}`);
+  const earn = (): Promise<unknown> => Promise.all(ids.map(id => routed("purses.earn", { id, amount: 1 })));
+  await earn();
+  expect(service.actors.resident).toBe(ids.length);
+
+  const second: HostingService = broker.createService(schema);
+  await broker.waitForServices({ name: "purses", version: 2 });
+  await earn();
+  // An actor stays with its version, in reads too.
+  const tried = second.actors.resident;
+  await earn();
+  expect(second.actors.resident).toBe(tried);
+  expect(tried).toBeGreaterThan(ids.length * 0.05);
+  expect(tried).toBeLessThan(ids.length * 0.15);
+  for (const id of ids) expect(await routed("purses.get", { id })).toMatchObject({ version: 3, state: { balance: 3 } });
+
+  // Back to one version: nothing is lost, and what the other has written is read.
+  await broker.destroyService(second as unknown as Service);
+  await earn();
+  await until(() => heard.length >= 4 * ids.length);
+  expect(new Set(heard).size).toBe(heard.length);
+  expect(await routed("purses.get", { id: ids[0]! })).toMatchObject({ version: 4, state: { balance: 4 } });
 });
 
 test("two services that host one actor type: the second does not start, on this node or another, and both are named", async () => {

@@ -118,13 +118,21 @@ export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
   };
 }
 
+export interface ActorsOptions extends Partial<HostOptions> {
+  /**
+   * The service is a version that is tried beside the service without one (`versionCanary`). It takes commands and reads of its share
+   * of the actors, and leaves their timers and the log to the other, so that consumers see one log. Default false.
+   */
+  readonly isCanary?: boolean;
+}
+
 /**
  * Hosts an actor: one action a command (`loans.make`, which answers `{ id, version }` and the fields of `reply`), and
  * `get`, `history`, `stateAt`, `whatIf`, `wouldDecide`, `abandon`, `quarantined`, `releaseQuarantine`, `timers`, `shards`. `this.actors` is the host, for the service's own actions.
  */
 export function Actors<K extends AnyContract>(
   actor: Actor<K>,
-  options: Partial<HostOptions> = {},
+  { isCanary = false, ...options }: ActorsOptions = {},
 ): Mixin<{ readonly actors: ActorHost<K> }> {
   const { contract } = actor;
   const ofEvents = (of: (type: string) => unknown): object =>
@@ -151,8 +159,11 @@ export function Actors<K extends AnyContract>(
     mixins: [Publishing],
     metadata: {
       actor: contract.actor,
-      events: ofEvents(type => versionOf(contract, type)),
-      eventSchemas: ofEvents(type => shapeOf(contract, type)),
+      // With these a service is known as the owner of a log.
+      ...(!isCanary && {
+        events: ofEvents(type => versionOf(contract, type)),
+        eventSchemas: ofEvents(type => shapeOf(contract, type)),
+      }),
     },
     actions: {
       ...operations,
@@ -291,6 +302,13 @@ export function Actors<K extends AnyContract>(
         if (owners.length > 1) this.actors.handOver(id => rendezvous(id, owners, node => node) === this.broker.nodeID);
       };
       this.broker.localBus.on("$services.changed", this.handOver);
+      this.stopRelay = startNotifier({
+        broker: this.broker,
+        service: isCanary ? this.name : this.fullName,
+        store,
+        decode: event => toLogEvent(actor, event),
+      });
+      if (isCanary) return;
       this.timers = new TimerRunner(
         store,
         (id, command, params, commandId) =>
@@ -304,12 +322,6 @@ export function Actors<K extends AnyContract>(
       const { timers } = this;
       this.timerShare = await shareWork(this, "timers", (...partitions) => timers.serve(...partitions));
       this.stopMeasuring = measureActors(this.broker, this.fullName, this.actors, timers);
-      this.stopRelay = startNotifier({
-        broker: this.broker,
-        service: this.fullName,
-        store,
-        decode: event => toLogEvent(actor, event),
-      });
       this.publisher = await publishLog(this, {
         read: (cursor, limit, mark) => readLog(actor, store, this.places, cursor, limit, mark),
         head: cursor => store.head(cursor),

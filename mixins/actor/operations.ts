@@ -5,7 +5,7 @@ import Type from "typebox";
 import { contentBytesMax, rfc3339, systemClock } from "../kernel/index.ts";
 import { ActorId, callErrors, paramsOf, type Meta } from "../contract/index.ts";
 import { type EventStore, type ListedTimer, type StoreSize } from "../event-store/index.ts";
-import { eventStoreOf } from "../event-store/siblings.ts";
+import { eventStoreOf, streamsLike } from "../event-store/siblings.ts";
 import type { LogEvent } from "../stream/index.ts";
 import { partitionOf, type RelayStatus } from "../stream/siblings.ts";
 import { actorErrors } from "./errors.ts";
@@ -35,7 +35,8 @@ export interface TimerSummary extends Omit<ListedTimer, "stream" | "params" | "c
 
 /** The search for a trace in the newest events of a log. */
 export const TRACED = {
-  trace: Type.String({ pattern: "^[0-9a-f]{32}$" }),
+  /** The id of a trace or of a request, as the metadata of events has it. */
+  trace: Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$" }),
   newest: Type.Integer({ minimum: 1, maximum: 100_000 }),
   limit: Type.Integer({ minimum: 1, maximum: 500 }),
 };
@@ -43,6 +44,22 @@ export interface Traced {
   readonly trace: string;
   readonly newest: number;
   readonly limit: number;
+}
+
+/** The search for actors and sagas by the beginning of their ids. */
+export const LIKE = {
+  prefix: Type.String({ minLength: 1, maxLength: 128, pattern: "^[A-Za-z0-9][A-Za-z0-9_.-]*$" }),
+  limit: Type.Integer({ minimum: 1, maximum: 100 }),
+};
+export interface Like {
+  readonly prefix: string;
+  readonly limit: number;
+}
+export interface ActorLike {
+  readonly id: string;
+  readonly version: number;
+  /** Whether its events are in the cold part. */
+  readonly isArchived: boolean;
 }
 
 /** The databases of the event store of a service, for services with actors and with sagas. */
@@ -100,6 +117,22 @@ export const operations = {
       const fitting = own.slice(0, fittingOf(own, contentBytesMax(this.broker)));
       const hasMore = events.length === limit || fitting.length < own.length;
       return { events: fitting.map(event => toLogEvent(actor, event)), searched, ...(since && { since }), hasMore };
+    },
+  },
+  actorsLike: {
+    ...operation,
+    params: paramsOf(LIKE),
+    async handler(this: HostingService, ctx: Ctx<Like>): Promise<{ actors: ActorLike[] }> {
+      const { prefix, limit } = ctx.params;
+      const streams = await streamsLike(this.actors.store, this.actors.streamOf(prefix), limit);
+      const length = this.actors.streamOf("").length;
+      return {
+        actors: streams.map(({ stream, version, archived }) => ({
+          id: stream.slice(length),
+          version,
+          isArchived: archived,
+        })),
+      };
     },
   },
   wouldDecide: {

@@ -4,4 +4,4 @@ export { ActorHost } from "./host.ts";
 export { ACTOR_LIMITS } from "./limits.ts";
 export { readLogOf, toLogEvent } from "./log.ts";
 export { fittingOf } from "./log-page.ts";
-export { storeSizes, TRACED, type Traced } from "./operations.ts";
+export { LIKE, storeSizes, TRACED, type ActorLike, type Like, type Traced } from "./operations.ts";

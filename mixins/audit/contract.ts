@@ -1,10 +1,19 @@
 // The actions of the service `audit`, for people who may read it.
 import Type from "typebox";
-import { Cursor, defineContract } from "../contract/index.ts";
+import { Cursor, defineContract, defineFormat } from "../contract/index.ts";
 import { auditErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 
 const id = Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9][A-Za-z0-9_.:@-]*$" });
+// The bare id of a thing finds nothing, which would read as if nothing had happened to it.
+const subject = Type.String({
+  maxLength: 200,
+  format: defineFormat("audit-subject", {
+    check: /^[A-Za-z0-9][A-Za-z0-9_-]*\.[A-Za-z0-9_.:@-]+$/,
+    says: "must be the type of an actor and its id, as in loan.42",
+    example: "loan.42",
+  }),
+});
 const time = Type.String({ format: "date-time", maxLength: 40 });
 const Head = Type.Object(
   { partition: Type.Integer(), seq: Type.Integer(), hash: Type.String() },
@@ -52,7 +61,7 @@ export const contract = defineContract({
      */
     list: {
       params: {
-        subject: Type.Optional(id),
+        subject: Type.Optional(subject),
         actor: Type.Optional(id),
         person: Type.Optional(id),
         from: Type.Optional(time),

@@ -173,7 +173,10 @@ export class Keeper {
       removedUpTo: removedUpTo ?? last?.removedUpTo ?? 0,
       keys: [...new Set([...(last?.keys ?? []), key.id])],
     });
-    await database.knex("audit_checkpoints").insert({ number, ...signed, at_ms: now });
+    const row = { number, ...signed, at_ms: now };
+    const made = await database.knex("audit_checkpoints").insert(row).onConflict("number").ignore().returning("number");
+    // The lease has ended meanwhile, on a busy machine, and its next holder was faster: its checkpoint says the same or more.
+    if (made.length === 0) return undefined;
     this.#newest = number;
     return checkpointIn(signed);
   }

@@ -31,6 +31,8 @@ import { TcpTransporter } from "./transporters/tcp.ts";
 import { worker } from "./worker.ts";
 import { Validator } from "./validator.ts";
 
+export { versionCanary, type VersionCanary } from "./middlewares/version-canary.ts";
+
 type Transporter = NonNullable<BrokerOptions["transporter"]>;
 
 /** Milliseconds that a leaving node goes on serving after it has announced that it leaves. */

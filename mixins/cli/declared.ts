@@ -11,6 +11,8 @@ import { auditEnvironment } from "../audit/environment.ts";
 import { auditMetrics } from "../audit/metrics.ts";
 import { brokerEnvironment } from "../broker/environment.ts";
 import { busMetrics, callMetrics } from "../broker/metrics.ts";
+import { cdnEnvironment } from "../cdn/environment.ts";
+import { cdnMetrics } from "../cdn/metrics.ts";
 import { databaseEnvironment } from "../database/environment.ts";
 import { databaseMetrics } from "../database/metrics.ts";
 import { failpoint as storeFailpoint } from "../event-store/failpoints.ts";
@@ -55,6 +57,7 @@ const DECLARATIONS: readonly Declaration[] = [
   brokerEnvironment,
   nodeEnvironment,
   gatewayEnvironment,
+  cdnEnvironment,
   databaseEnvironment,
   kafkaEnvironment,
   logEnvironment,
@@ -77,6 +80,7 @@ const FAILPOINTS: readonly { readonly names: readonly string[] }[] = [
 const METRICS: readonly MetricDefinitions[] = [
   callMetrics,
   gatewayMetrics,
+  cdnMetrics,
   actorMetrics,
   storeMetrics,
   streamMetrics,

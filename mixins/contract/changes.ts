@@ -16,3 +16,9 @@ export interface Changed {
 export async function announceChange(broker: ServiceBroker, tags: readonly string[]): Promise<void> {
   await broker.broadcast(CHANGED, { tags } satisfies Changed);
 }
+
+/**
+ * A tag as a delivery network knows it: in headers of answers, and in a purge. Blanks and commas part the names there.
+ * `category:Home & Garden` becomes `category:Home%20&%20Garden`.
+ */
+export const surrogateKeyOf = (tag: string): string => tag.toWellFormed().replaceAll(/[^!-+\--~]/g, encodeURIComponent);

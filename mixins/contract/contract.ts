@@ -47,6 +47,7 @@ export interface Contract<
   A extends Record<string, ActionShape> = Record<string, ActionShape>,
   R extends AnyErrors = AnyErrors,
   P extends Shapes = Shapes,
+  M extends Refusing<C, A, R> = Refusing<C, A, R>,
 > {
   readonly service: N;
   readonly actor: string;
@@ -57,7 +58,7 @@ export interface Contract<
   readonly versions: { readonly [T in keyof E]?: number };
   readonly actions: A;
   readonly refusals: R;
-  readonly mayRefuse: { readonly [X in keyof C | keyof A]?: readonly (keyof R & string)[] };
+  readonly mayRefuse: M;
   readonly permissions: { readonly [X in keyof C | keyof A]?: Permission | false };
   readonly callers?: { readonly [service: string]: readonly (keyof C | keyof A | RecordAction)[] };
   /** The only way to write an event: an argument is checked for unknown fields, a returned literal is not. */
@@ -67,9 +68,11 @@ export interface Contract<
     data: Data<E[T]>,
   ): { readonly type: T; readonly data: Data<E[T]> };
 }
+/** Codes of refusals by command or action. */
+type Refusing<C, A, R> = { readonly [X in keyof C | keyof A]?: readonly (keyof R & string)[] };
 /** Actions of an actor's record, which the runtime adds to a service that hosts actors. */
 export type RecordAction = "get" | "history" | "stateAt" | "abandon" | "readLog";
-export type AnyContract = Contract<string, any, any, any, any, any, any>;
+export type AnyContract = Contract<string, any, any, any, any, any, any, any>;
 
 /**
  * A service's contract, whole. Throws Misconfigured, naming service, action and field (`loyalty.open: params.since: …`), for
@@ -83,6 +86,7 @@ export function defineContract<
   A extends Record<string, ActionShape> = {},
   const R extends ListedRefusals = {},
   P extends { [X in keyof C]?: TProperties } = {},
+  const M extends Refusing<NoInfer<C>, NoInfer<A>, NoInfer<CatalogueOf<R>>> = {},
 >(contract: {
   service: N;
   actor?: string;
@@ -93,11 +97,11 @@ export function defineContract<
   versions?: { readonly [T in keyof E]?: number };
   actions?: A;
   refusals?: R;
-  mayRefuse?: { readonly [X in NoInfer<keyof C | keyof A>]?: readonly (keyof NoInfer<CatalogueOf<R>> & string)[] };
+  mayRefuse?: M & { readonly [X in Exclude<keyof M, NoInfer<keyof C | keyof A>>]: never };
   // No inference from here: permissions of actions alone would make up commands for every string.
   permissions?: { readonly [X in NoInfer<keyof C | keyof A>]?: Permission | false };
   callers?: { readonly [service: string]: readonly (NoInfer<keyof C | keyof A> | RecordAction)[] };
-}): Contract<N, S, C, E, A, CatalogueOf<R>, { [X in keyof P]: P[X] extends TProperties ? P[X] : {} }> {
+}): Contract<N, S, C, E, A, CatalogueOf<R>, { [X in keyof P]: P[X] extends TProperties ? P[X] : {} }, M> {
   const whole = {
     actor: contract.service,
     state: {} as S,
@@ -205,7 +209,7 @@ type ActorSignatures<S> = {
   abandon: { params: { id: string; commandId: string }; result: { executed: boolean; answer?: unknown } };
 };
 type Signatures<K> =
-  K extends Contract<string, infer S, infer C, any, infer A, any, infer P>
+  K extends Contract<string, infer S, infer C, any, infer A, any, infer P, any>
     ? {
         [X in keyof C & string]: {
           params: { id: string } & Data<C[X]>;
@@ -226,10 +230,20 @@ type Signature<A extends ActionName> = A extends `${infer S extends Service}.${i
   : never;
 /** All actions by name. Indexed access, not a conditional type, which would widen literals ("card" becomes string). */
 export type Actions = { [A in ActionName]: Signature<A> };
+/** Codes with which an action may refuse, by `mayRefuse` of its contract. */
+export type RefusalsOf<A extends ActionName> = A extends `${infer S extends Service}.${infer X}`
+  ? Contracts[S] extends { readonly mayRefuse: infer M; readonly refusals: infer R }
+    ? X extends keyof M
+      ? M[X] extends readonly (infer C)[]
+        ? C & string
+        : keyof R & string
+      : keyof R & string
+    : never
+  : never;
 export type ParamsOf<A extends ActionName> = Actions[A]["params"];
 export type ResultOf<A extends ActionName> = Actions[A]["result"];
 
-type EventsIn<K> = K extends Contract<string, any, any, infer E, any, any, any> ? E : never;
+type EventsIn<K> = K extends Contract<string, any, any, infer E, any, any, any, any> ? E : never;
 export type EventName = { [S in Service]: keyof EventsIn<Contracts[S]> & string }[Service];
 export type EventData<T extends EventName> = {
   [S in Service]: T extends keyof EventsIn<Contracts[S]>

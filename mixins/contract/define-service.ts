@@ -97,7 +97,7 @@ export function defineService<
   A extends Record<string, ActionShape>,
   const M extends readonly Partial<ServiceSchema>[] = [],
 >(
-  contract: Contract<string, any, any, any, A, any, any>,
+  contract: Contract<string, any, any, any, A, any, any, any>,
   definition: Rest<M> & ThisType<This<M>> & ({} extends A ? { actions?: Handlers<A> } : { actions: Handlers<A> }),
 ): ServiceSchema {
   const actions: NonNullable<ServiceSchema["actions"]> = {};

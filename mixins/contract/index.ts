@@ -9,7 +9,7 @@ export {
 } from "./asyncapi/document.ts";
 export type { InboundChannel } from "./asyncapi/inbound.ts";
 export { publicData, publicShape } from "./asyncapi/public-shape.ts";
-export { announceChange, CHANGED, type Changed } from "./changes.ts";
+export { announceChange, CHANGED, surrogateKeyOf, type Changed } from "./changes.ts";
 export { CALL_FAILURES, isCallFailure, type CallFailure } from "./call-failures.ts";
 export { behalfOf, floating, personBehind, typedCall, type Behalf, type Call, type CallOptions } from "./call.ts";
 export {
@@ -40,6 +40,7 @@ export {
   type HistoryEntry,
   type ParamsOf,
   type Recorded,
+  type RefusalsOf,
   type Reply,
   type ResultOf,
   type Snapshot,

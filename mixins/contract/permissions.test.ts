@@ -20,6 +20,13 @@ test("a role has its permissions, all words of a thing, or everything", () => {
   expect(isAllowed(user(["constructor"]), "guests:write")).toBe(false);
 });
 
+test("who looks on reads operations and the audit unless the domain says otherwise, and changes nothing", () => {
+  expect(isAllowed(user(["viewer"]), "operations:read")).toBe(true);
+  expect(isAllowed(user(["viewer"]), "audit:read")).toBe(true);
+  expect(isAllowed(user(["viewer"]), "operations:write")).toBe(false);
+  expect(isAllowed(user(["viewer"]), "accounts:read")).toBe(false);
+});
+
 test("everybody who is logged in has their own account and what the domain gives to all; a stranger has nothing", () => {
   expect(["account:read", "bookings:read"].map(one => isAllowed(user([]), one as never))).toEqual([true, true]);
   expect(isAllowed({ id: "", roles: [] }, "account:read")).toBe(false);

@@ -24,7 +24,11 @@ export const isGrant = (text: string): text is Grant => GRANT.test(text);
 const OF_EVERYBODY: readonly Grant[] = ["account:*"];
 
 let ofEverybody: ReadonlySet<string> = new Set(OF_EVERYBODY);
-const ofRole = new Map<string, ReadonlySet<string>>([["admin", new Set(["*"])]]);
+/** The roles that the runtime itself knows: who operates it, and who looks on. */
+const ofRole = new Map<string, ReadonlySet<string>>([
+  ["admin", new Set(["*"])],
+  ["viewer", new Set(["operations:read", "audit:read"])],
+]);
 
 /** Notes the grants of the domain; `defineRoles` calls it. Throws TypeError for a grant of another form. */
 export function setGrants(roles: Readonly<Record<string, readonly Grant[]>>, everybody: readonly Grant[]): void {

@@ -28,6 +28,10 @@ export interface ListedService {
     /** Where its ingresses take messages from, and their shape: `{ kafka, jetstream: { stream, subject }, schema }` by name. */
     readonly ingresses?: Readonly<Record<string, unknown>>;
     readonly projections?: Readonly<Record<string, unknown>>;
+    /** Whether each of its nodes keeps operators' jobs. */
+    readonly jobs?: boolean;
+    /** Whether its action `find` finds things by their ids and names, for operators. */
+    readonly finds?: boolean;
     /** Names of fields that people must not see. */
     readonly secrets?: readonly string[];
     /** Fields that tell who a person is. */

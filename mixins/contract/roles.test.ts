@@ -1,14 +1,15 @@
 import { expect, test } from "@jest/globals";
 import { compileSchema, defineContract, defineRoles, isRole, RoleName, rolesDefined, strictObject } from "./index.ts";
 
-test("the runtime knows one role, the domain declares the others", () => {
+test("the runtime knows two roles, the domain declares the others", () => {
   const check = compileSchema(strictObject({ role: RoleName }));
-  expect([isRole("admin"), isRole("constructor"), isRole("clerk")]).toEqual([true, false, false]);
+  expect(["admin", "viewer", "constructor", "clerk"].map(isRole)).toEqual([true, true, false, false]);
   expect(check({ role: "clerk" })).toEqual([{ field: "role", message: "must be the name of a role" }]);
   const may = ["rooms:read"] as const;
   defineRoles({ admin: { says: "Runs the hotel.", may: ["*"] }, clerk: { says: "Books rooms.", may } } as never);
   expect([...rolesDefined()]).toEqual([
     ["admin", "Runs the hotel."],
+    ["viewer", "Looks on: sees all of operations and changes nothing."],
     ["clerk", "Books rooms."],
   ]);
   expect(check({ role: "clerk" })).toBe(true);

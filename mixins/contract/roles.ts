@@ -1,5 +1,5 @@
-// Roles of the people that a domain serves. The runtime itself knows one, `admin`, for operations; a domain declares its
-// own, so that a contract, a route or a check that names another does not compile:
+// Roles of the people that a domain serves. The runtime itself knows two, for operations: `admin` does everything, `viewer`
+// looks on. A domain declares its own, so that a contract, a route or a check that names another does not compile:
 //
 //   declare global { interface Roles { clerk: true } }
 //   export const roles = defineRoles({
@@ -16,12 +16,16 @@ declare global {
   /** The roles by name. A domain adds its own. */
   interface Roles {
     admin: true;
+    viewer: true;
   }
 }
 
 export type Role = keyof Roles;
 
-const defined = new Map<string, string>([["admin", "Operates the system: sees and does everything."]]);
+const defined = new Map<string, string>([
+  ["admin", "Operates the system: sees and does everything."],
+  ["viewer", "Looks on: sees all of operations and changes nothing."],
+]);
 
 export interface RoleDefinition {
   /** Its purpose, in one sentence. */
@@ -30,12 +34,17 @@ export interface RoleDefinition {
   readonly may: readonly Grant[];
 }
 
+/** `viewer` may be left out: then it has the runtime's permissions, to read operations and the audit. */
+type RoleDefinitions = Readonly<
+  Record<Exclude<Role, "viewer">, RoleDefinition> & Partial<Record<"viewer", RoleDefinition>>
+>;
+
 /**
  * The roles, each with its purpose and its permissions; all that are declared have to be here. `everybody`: permissions of
  * each person who is logged in, whatever their roles. Without it the domain's roles are known to the compiler alone:
  * nobody can be granted one, and they permit nothing. Throws TypeError for a permission of another form.
  */
-export function defineRoles<R extends Readonly<Record<Role, RoleDefinition>>>(
+export function defineRoles<R extends RoleDefinitions>(
   roles: R,
   { everybody = [] }: { readonly everybody?: readonly Grant[] } = {},
 ): R {
@@ -45,7 +54,7 @@ export function defineRoles<R extends Readonly<Record<Role, RoleDefinition>>>(
   return roles;
 }
 
-/** Every role that can be granted, with its purpose; `admin` first. */
+/** Every role that can be granted, with its purpose; those of the runtime first. */
 export const rolesDefined = (): ReadonlyMap<string, string> => defined;
 
 /** Whether a text names a role that can be granted. */

@@ -38,6 +38,19 @@ export interface Table {
   readonly staleReads?: boolean;
 }
 
+/** An entity before and after its change: one that was inserted has only `after`, one that was removed only `before`. */
+export interface Change<E> {
+  readonly before?: E;
+  readonly after?: E;
+}
+export interface AdapterOptions<E> extends Table {
+  /**
+   * Called within the transaction of `insert`, `insertMany`, `updateById` and `removeById`, for each entity. When it
+   * rejects, nothing is changed. Default: nothing.
+   */
+  readonly onChange?: (service: Service & Record<string, any>, trx: Knex, change: Change<E>) => Promise<void>;
+}
+
 /**
  * A moleculer-db adapter on knex. A client's params are safe to pass on to it: unknown fields, operators and types are
  * refused (`VALIDATION_ERROR`, 422), values are bound, answers end at 100 rows. `E`: the entity, as the author knows it.
@@ -49,16 +62,26 @@ export class KnexAdapter<E extends object = any> {
   private readonly searchable: readonly string[];
   private readonly staleReads: boolean;
   readonly index: SearchIndex | undefined;
+  readonly #onChange: AdapterOptions<E>["onChange"];
   /** Monotonic time of the last write. */
   private wroteAt = -Infinity;
   private service!: Service & { database: Database };
 
-  constructor({ table, fields, idField = "id", searchable = [], search, staleReads = false }: Table) {
+  constructor({
+    table,
+    fields,
+    idField = "id",
+    searchable = [],
+    search,
+    staleReads = false,
+    onChange,
+  }: AdapterOptions<E>) {
     this.table = table;
     this.idField = idField;
     this.searchable = searchable;
     this.staleReads = staleReads;
     this.columns = new Columns(fields);
+    this.#onChange = onChange;
     this.index = search && new SearchIndex({ table, idField, search });
   }
 
@@ -143,10 +166,12 @@ export class KnexAdapter<E extends object = any> {
     const insert = async (knex: Knex): Promise<E> => {
       const row = await this.insertRow(knex<Row>(this.table), entity);
       await this.indexed(knex, [row]);
-      return this.entity(row);
+      const after = this.entity(row);
+      await this.#onChange?.(this.service, knex, { after });
+      return after;
     };
     return this.changing(() =>
-      this.index ? this.service.database.transaction(insert) : insert(this.service.database.knex),
+      this.index || this.#onChange ? this.service.database.transaction(insert) : insert(this.service.database.knex),
     );
   }
 
@@ -157,7 +182,9 @@ export class KnexAdapter<E extends object = any> {
       const inserted: Row[] = [];
       for (const entity of entities) inserted.push(await this.insertRow(trx<Row>(this.table), entity));
       await this.indexed(trx, inserted);
-      return this.entities(inserted);
+      const made = this.entities(inserted);
+      for (const after of made) await this.#onChange?.(this.service, trx, { after });
+      return made;
     };
     return this.changing(() => this.service.database.transaction(insert));
   }
@@ -168,16 +195,18 @@ export class KnexAdapter<E extends object = any> {
     const isEmpty = Object.keys(changes).length === 0;
     if (isEmpty && !guard) return this.findById(id);
     const change = async (knex: Knex): Promise<Row | null> => {
-      if (guard) {
-        const row = await this.locked(knex, id, guard);
-        if (!row || isEmpty) return row;
-      }
+      const before = guard || this.#onChange ? await this.locked(knex, id, guard) : undefined;
+      if (before === null || (before && isEmpty)) return before;
       const [row] = await this.byId(knex<Row>(this.table), id).update(changes).returning("*");
-      if (row) await this.indexed(knex, [row]);
-      return row ?? null;
+      if (!row) return null;
+      await this.indexed(knex, [row]);
+      await this.#onChange?.(this.service, knex, { before: this.entity(before!), after: this.entity(row) });
+      return row;
     };
     const row = await this.changing(() =>
-      guard || this.index ? this.service.database.transaction(change) : change(this.service.database.knex),
+      guard || this.index || this.#onChange
+        ? this.service.database.transaction(change)
+        : change(this.service.database.knex),
     );
     return row && this.entity(row);
   }
@@ -194,11 +223,12 @@ export class KnexAdapter<E extends object = any> {
     const remove = async (trx: Knex.Transaction): Promise<E | null> => {
       // Locked: of two removals at once only one may answer that it removed the row.
       const row = await this.locked(trx, id, guard);
-      if (row) {
-        await this.byId(trx<Row>(this.table), id).del();
-        await this.indexed(trx, [row]);
-      }
-      return row ? this.entity(row) : null;
+      if (!row) return null;
+      await this.byId(trx<Row>(this.table), id).del();
+      await this.indexed(trx, [row]);
+      const before = this.entity(row);
+      await this.#onChange?.(this.service, trx, { before });
+      return before;
     };
     return this.changing(() => this.service.database.transaction(remove));
   }

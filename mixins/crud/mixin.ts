@@ -6,9 +6,9 @@ import type { Migration, Database } from "../database/index.ts";
 import type { Mixin } from "../contract/index.ts";
 import { invalid } from "./columns.ts";
 import { limits, list } from "./filters.ts";
-import { KnexAdapter, type Table } from "./knex-adapter.ts";
+import { KnexAdapter, type AdapterOptions } from "./knex-adapter.ts";
 
-export { KnexAdapter } from "./knex-adapter.ts";
+export { KnexAdapter, type Change } from "./knex-adapter.ts";
 export { searchMigration, type Searched } from "./search/search.ts";
 export type { Entity, FieldKind, Fields, Row } from "./columns.ts";
 
@@ -18,7 +18,7 @@ const DbService = MoleculerDb as unknown as ServiceSchema & { methods: Record<st
 const ACTIONS = ["find", "count", "list", "create", "insert", "get", "update", "remove"] as const;
 export type CrudAction = (typeof ACTIONS)[number];
 
-export interface CrudOptions extends Table {
+export interface CrudOptions<E extends object = any> extends AdapterOptions<E> {
   readonly migrations: readonly Migration[];
   /**
    * moleculer-db's own actions to offer as they are. Default none: a service with a contract writes its own on
@@ -39,7 +39,11 @@ export interface Crudding<E extends object> {
  * `this.adapter` (KnexAdapter), `this.database`, and moleculer-db's methods. A change cleans the service's cached
  * actions here and, by the event `cache.clean.<service>`, on every other node.
  */
-export function Crud<E extends object = any>({ migrations, actions = [], ...table }: CrudOptions): Mixin<Crudding<E>> {
+export function Crud<E extends object = any>({
+  migrations,
+  actions = [],
+  ...table
+}: CrudOptions<E>): Mixin<Crudding<E>> {
   const withheld = ACTIONS.filter(action => !actions.includes(action)).map(action => [action, false]);
   const schema = {
     mixins: [Sql({ migrations }), DbService],
@@ -66,7 +70,7 @@ export function Crud<E extends object = any>({ migrations, actions = [], ...tabl
     },
     // One adapter a service instance: a schema can be used twice.
     merged(merged: { adapter?: KnexAdapter }) {
-      merged.adapter = new KnexAdapter(table);
+      merged.adapter = new KnexAdapter<E>(table);
     },
   };
   return schema as Partial<ServiceSchema> as Mixin<Crudding<E>>;

@@ -5,3 +5,4 @@ export { rebalance } from "./dialects/postgres/reshard.ts";
 export { limits as STORE_LIMITS } from "./limits.ts";
 export { openEventStore } from "./open.ts";
 export { eventStoreOf } from "./service-store.ts";
+export { streamsLike } from "./streams-like.ts";

@@ -156,7 +156,7 @@ describe("an answer", () => {
       const { headers } = await gateway.http("GET", path);
       expect(headers.get("content-security-policy")).toBe("default-src 'none'; frame-ancestors 'none'");
       expect(headers.get("x-content-type-options")).toBe("nosniff");
-      expect(headers.get("cache-control")).toBe("no-store");
+      expect(headers.get("cache-control")).toBe("private, no-store");
     }
   });
 

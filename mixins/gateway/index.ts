@@ -7,6 +7,7 @@ export { gatewayErrors } from "./errors.ts";
 export type { AnswerStore, Claim, Claimed, HeldClaim } from "./idempotency/store.ts";
 export { limits } from "./limits.ts";
 export type { ApiInfo } from "./openapi/document.ts";
+export type { UsualCode } from "./openapi/usual-errors.ts";
 export {
   API,
   eventStream,
@@ -15,7 +16,10 @@ export {
   type EventSource,
   type Request,
   type Route,
+  type RouteTypes,
   type StreamedEvent,
+  type TypedRoute,
+  type TypesOf,
 } from "./route/route.ts";
 export { one, page, type Representation } from "./versions/envelope.ts";
 export { shape, Shape } from "./versions/shape.ts";

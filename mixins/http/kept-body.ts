@@ -2,7 +2,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { httpLimits as limits } from "./limits.ts";
 import { compressed, type Encoding } from "./compression.ts";
-import { encodingFor, end, JSON_TYPE, sendEncoded } from "./respond.ts";
+import { encodingFor, end, JSON_TYPE, NOT_KEPT, sendEncoded } from "./respond.ts";
 
 export class KeptBody {
   readonly bytes: Buffer;
@@ -19,7 +19,7 @@ export class KeptBody {
 
   /** Sends it (200) in the encoding that the client prefers. Not cached by anyone unless `headers` say so. */
   send(res: ServerResponse, headers: OutgoingHttpHeaders = {}): void {
-    const all = { "Content-Type": JSON_TYPE, "Cache-Control": "no-store", ...headers };
+    const all = { "Content-Type": JSON_TYPE, "Cache-Control": NOT_KEPT, ...headers };
     const encoding = encodingFor(res, all, this.bytes.length);
     if (encoding === undefined) end(res, 200, all, this.#text ?? this.bytes);
     else sendEncoded(res, all, encoding, () => this.#in(encoding));

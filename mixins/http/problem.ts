@@ -8,7 +8,7 @@ import { CALL_FAILURES, isCallFailure } from "../contract/index.ts";
 import { PROBLEM_JSON, problemType, type Issue, type Refusal } from "../kernel/index.ts";
 import { httpErrors } from "./errors.ts";
 import { httpLimits as limits } from "./limits.ts";
-import { send } from "./respond.ts";
+import { NOT_KEPT, send } from "./respond.ts";
 import { SECURITY_HEADERS } from "./security-headers.ts";
 
 export interface Problem {
@@ -174,7 +174,7 @@ export function endWith(socket: Duplex, { type: code, code: status, message: det
   const security = SECURITY_HEADERS.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: ${PROBLEM_JSON}\r\n` +
-      `${security}X-Request-ID: ${requestId}\r\nCache-Control: no-store\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      `${security}X-Request-ID: ${requestId}\r\nCache-Control: ${NOT_KEPT}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   );
   const timer = setTimeout(() => socket.destroy(), limits.unreadBodyMs);
   socket.once("close", () => clearTimeout(timer)).resume();

@@ -7,6 +7,12 @@ import { acceptedEncoding, compressed, isCompressible, type Encoding } from "./c
 /** Header fields of a request by which its answer may differ: a cache keeps one answer for each of their values. */
 export const VARY = "Accept-Encoding, Accept, Origin";
 
+/**
+ * `Cache-Control` of every answer that does not say how long it may be kept. `no-store` would do by RFC 9111; a network
+ * that heeds it only where it is told to still keeps nothing that is private.
+ */
+export const NOT_KEPT = "private, no-store";
+
 export const JSON_TYPE = "application/json; charset=utf-8";
 
 /** Header fields, names and values by turns. */
@@ -47,7 +53,7 @@ export function sendUnchanged(res: ServerResponse, body: unknown, headers: Outgo
 
 export function unchangedHeaders(headers: OutgoingHttpHeaders, encoding: Encoding | undefined): OutgoingHttpHeaders {
   const { "Content-Type": _type, ...others } = headers;
-  return { "Cache-Control": "no-store", ...others, ...(encoding !== undefined && tagOf(headers, encoding)) };
+  return { "Cache-Control": NOT_KEPT, ...others, ...(encoding !== undefined && tagOf(headers, encoding)) };
 }
 
 /** The encoding in which `send` sends this answer (200), undefined for none. */
@@ -76,7 +82,7 @@ export async function sendParts(
   headers: OutgoingHttpHeaders,
   stallMs: number,
 ): Promise<void> {
-  res.writeHead(200, { "Cache-Control": "no-store, no-transform", ...headers });
+  res.writeHead(200, { "Cache-Control": `${NOT_KEPT}, no-transform`, ...headers });
   if (answersHead(res)) return void res.end();
   for await (const part of parts) {
     if (!res.destroyed && !res.write(part)) await drained(res, stallMs);
@@ -96,7 +102,7 @@ export async function drained(res: ServerResponse, stallMs: number): Promise<voi
 }
 
 const completed = (body: unknown, headers: OutgoingHttpHeaders): OutgoingHttpHeaders => ({
-  "Cache-Control": "no-store",
+  "Cache-Control": NOT_KEPT,
   ...(body !== undefined && { "Content-Type": JSON_TYPE }),
   ...headers,
 });

@@ -19,6 +19,7 @@ export {
   endWith,
   fieldsOf,
   JSON_TYPE,
+  NOT_KEPT,
   send,
   sendParts,
   sendUnchanged,

@@ -142,3 +142,4 @@ export {
 } from "./variables.ts";
 export { version } from "./version.ts";
 export type { FromSupervisor, FromWorker, Peer } from "./workers.ts";
+export { WakeableLoop } from "./wakeable-loop.ts";

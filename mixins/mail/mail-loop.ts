@@ -3,7 +3,7 @@
 //
 // The letter is written when it is sent, so that neither its text, nor an address, nor a token lies in a table. An attempt
 // that is repeated sends it under the same Message-ID.
-import { Pause, rfc3339 } from "../kernel/index.ts";
+import { rfc3339, settledWithin, WakeableLoop } from "../kernel/index.ts";
 import { ATTRIBUTES, SPANS, tracing, type Span } from "../tracing/index.ts";
 import { MailRefused, MailUnanswered, reasonOf, type MailCarrier, type SmtpError } from "./carriers.ts";
 import type { MailText } from "./letter.ts";
@@ -48,11 +48,8 @@ const FORGET_EVERY_MS = 3_600_000;
 
 export class MailLoop<Own extends MailOf = MailOf> {
   readonly #options: MailLoopOptions<Own>;
-  readonly #pause = new Pause();
+  readonly #loop = new WakeableLoop(() => this.#turnOrTell());
   readonly #tracing = tracing();
-  #isWoken = false;
-  #isStopped = false;
-  #running: Promise<void> | undefined;
   #forgottenAt = -Infinity;
   /** The last trouble of each that was told: an outage is one line, not one a minute. */
   readonly #told = { database: "", server: "" };
@@ -62,30 +59,23 @@ export class MailLoop<Own extends MailOf = MailOf> {
   }
 
   start(): void {
-    this.#running ??= this.#run();
+    this.#loop.start();
   }
   /** Looks for mails now: this node has just written one. */
   wake(): void {
-    this.#isWoken = true;
-    this.#pause.end();
+    this.#loop.wake();
   }
   /** Mails on their way get a few seconds; another node, or the next start, sends the rest. */
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    this.#pause.end();
-    const patience = new Pause();
-    await Promise.race([this.#running, patience.wait(limits.stopMs)]);
-    patience.end();
+  stop(): Promise<void> {
+    return settledWithin([this.#loop.stop()], limits.stopMs);
   }
 
-  async #run(): Promise<void> {
-    while (!this.#isStopped) {
-      this.#isWoken = false;
-      const waitMs = await this.turn().catch((error: Error) => {
-        this.#tell("database", error.message);
-        return limits.pollMs;
-      });
-      if (!this.#isWoken && !this.#isStopped) await this.#pause.wait(waitMs);
+  async #turnOrTell(): Promise<number> {
+    try {
+      return await this.turn();
+    } catch (error) {
+      this.#tell("database", (error as Error).message);
+      return limits.pollMs;
     }
   }
 

@@ -48,19 +48,40 @@ export const hasPublicEvents = ({ publicEvents }: Metadata): boolean => publicEv
 export const hasIngresses = ({ ingresses }: Metadata): boolean => ingresses !== undefined;
 export const hasProjections = ({ projections }: Metadata): boolean => projections !== undefined;
 
-/** Asks each service for its list, and marks every entry with its service. */
+type Listed = Answer & { readonly service: string };
+
+/** The list of one service, every entry marked with its service. It has as long as an operator would wait for it. */
+export async function listFrom(
+  ctx: Context,
+  service: string,
+  action: string,
+  key: string,
+  params: object = {},
+): Promise<Listed[]> {
+  const answer = await ask<Record<string, Answer[]>>(ctx, service, action, params, { timeout: SERVICE_MS });
+  return (answer[key] ?? []).map((entry): Listed => ({ ...entry, service }));
+}
+
+/** The lists of all these services. One that does not answer is `silent`: the others are shown. */
 export async function gather(
   ctx: Context,
   services: readonly string[],
   action: string,
   key: string,
   params: object = {},
-): Promise<(Answer & { service: string })[]> {
-  const lists = services.map(async service => {
-    const answer = await ask<Record<string, Answer[]>>(ctx, service, action, params);
-    return (answer[key] ?? []).map((entry): Answer & { service: string } => ({ ...entry, service }));
-  });
-  return (await Promise.all(lists)).flat();
+): Promise<{ all: Listed[]; silent: string[] }> {
+  const { answers, silent } = await askEach(services, service => listFrom(ctx, service, action, key, params));
+  return { all: answers.flatMap(({ answer }) => answer), silent };
+}
+
+/** The same for what is to be changed: where one service does not answer, nobody knows whether it is the one that is meant. */
+export async function gatherAll(
+  ctx: Context,
+  services: readonly string[],
+  action: string,
+  key: string,
+): Promise<Listed[]> {
+  return (await Promise.all(services.map(service => listFrom(ctx, service, action, key)))).flat();
 }
 
 /** Each node knows its own circuits. One that does not answer may be the one that a circuit is open for. */
@@ -139,9 +160,9 @@ export const by =
     typeof value === "number" ? `${value}` : text(value);
 
 /** Milliseconds that a service has, where an operator would rather see the others than wait. */
-const SERVICE_MS = 3_000;
+export const SERVICE_MS = 3_000;
 
-/** Asks services side by side. One that does not answer in time, or not at all, is `silent`. */
+/** Asks services side by side. One that does not answer in time, or not at all, is `silent`; a refusal is one of the whole. */
 export async function askEach<R>(
   services: readonly string[],
   ask: (service: string, options: { timeout: number }) => Promise<R>,
@@ -150,7 +171,8 @@ export async function askEach<R>(
   const asked = services.map(async service => {
     try {
       return [{ service, answer: await ask(service, { timeout: SERVICE_MS }) }];
-    } catch {
+    } catch (error) {
+      if (isRefusal(error)) throw error;
       silent.push(service);
       return [];
     }

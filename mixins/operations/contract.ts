@@ -6,8 +6,24 @@ import { projectionErrors } from "../projection/index.ts";
 import { sagaErrors } from "../saga/index.ts";
 import { streamErrors } from "../stream/index.ts";
 import { operationErrors } from "./errors.ts";
+import { jobContract } from "./jobs/contract.ts";
 import { logContract } from "./log-levels.ts";
-import { after, Answer, cursor, id, label, limit, listOf, name, nextCursor, note, page, service } from "./params.ts";
+import {
+  after,
+  Answer,
+  cursor,
+  id,
+  label,
+  limit,
+  listOf,
+  listOfServices,
+  name,
+  nextCursor,
+  note,
+  page,
+  service,
+  silentToo,
+} from "./params.ts";
 import { webhookContract } from "./webhooks.ts";
 import { viewActions, viewPermissions, viewRefusals } from "./views/contract.ts";
 
@@ -95,7 +111,7 @@ export const contract = defineContract({
       }),
     },
     /** Actors whose record cannot be read, with the reason: service by service, the longest ones first. */
-    quarantined: { params: page, returns: listOf("quarantined") },
+    quarantined: { params: page, returns: listOfServices("quarantined") },
     /**
      * Reads the actor again, once its record is repaired or the code can read it; otherwise it is back in quarantine.
      */
@@ -117,7 +133,7 @@ export const contract = defineContract({
       returns: Answer,
     },
     /** Readers of other services' logs, and which of them stand still because their checkpoint is not in the log. */
-    consumers: { params: page, returns: listOf("consumers") },
+    consumers: { params: page, returns: listOfServices("consumers") },
     /**
      * Moves a consumer whose checkpoint is not in its owner's log: to the start of the log, or to the head, which
      * passes over the events in between. `service` is needed when two services have a consumer of this name.
@@ -132,14 +148,14 @@ export const contract = defineContract({
       returns: Answer,
     },
     /** Readers of messages from outside, with the topics that they read, how far they are, and who has paused them. */
-    ingresses: { params: page, returns: listOf("ingresses") },
+    ingresses: { params: page, returns: listOfServices("ingresses") },
     /**
      * An ingress that is paused reads nothing and retries nothing, on every node and after every start, until it is resumed.
      * `service` is needed when two services have an ingress of this name.
      */
     pauseIngress: { params: { name, service: Type.Optional(service), note }, returns: Answer },
     resumeIngress: { params: { name, service: Type.Optional(service) }, returns: Answer },
-    projections: { params: page, returns: listOf("projections") },
+    projections: { params: page, returns: listOfServices("projections") },
     rebuild: { params: { name }, returns: Answer },
     /**
      * Ids are `<service>:<id>`, since each service numbers its own. `cursor` continues the list; so does, for one
@@ -147,7 +163,7 @@ export const contract = defineContract({
      */
     deadLetters: {
       params: { service: Type.Optional(service), limit, after, cursor },
-      returns: Type.Object({ deadLetters: Type.Array(Answer), nextCursor }),
+      returns: Type.Object({ deadLetters: Type.Array(Answer), silent: silentToo, nextCursor }),
     },
     retryDeadLetter: { params: { id }, returns: Answer },
     /** Only a message from outside can be discarded: an event of a log would be missing. Those behind it go on. */
@@ -164,8 +180,9 @@ export const contract = defineContract({
         error: Type.Optional(label),
         olderThanMinutes: Type.Optional(Type.Number({ minimum: 0, maximum: 100_000_000 })),
       },
-      returns: Type.Object({ streams: Type.Integer(), retried: Type.Array(Answer) }),
+      returns: Type.Object({ streams: Type.Integer(), retried: Type.Array(Answer), silent: silentToo }),
     },
+    ...jobContract.actions,
     ...webhookContract.actions,
     ...logContract.actions,
   },
@@ -202,6 +219,7 @@ export const contract = defineContract({
     retryDeadLetter: ["DEAD_LETTER_NOT_FOUND"],
     discardDeadLetter: ["DEAD_LETTER_NOT_FOUND", "DEAD_LETTER_OF_LOG"],
     retryDeadLetters: [],
+    ...jobContract.mayRefuse,
     ...webhookContract.mayRefuse,
     ...logContract.mayRefuse,
   },
@@ -228,6 +246,7 @@ export const contract = defineContract({
     retryDeadLetter: "operations:write",
     discardDeadLetter: "operations:write",
     retryDeadLetters: "operations:write",
+    ...jobContract.permissions,
     ...webhookContract.permissions,
     ...logContract.permissions,
   },

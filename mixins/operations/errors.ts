@@ -22,6 +22,16 @@ export const operationErrors = defineErrors({
     says: 'no node has a module "{module}" in its log',
     todo: "take a name from `GET /ops/log-levels`: a service, or a part of Moleculer such as `broker` or `transit`",
   },
+  JOB_NOT_FOUND: {
+    status: 404,
+    says: "no node works on a job {id}, or remembers it",
+    todo: "see `GET /ops/jobs`; the node of a job may have been restarted: what the job did is done, start another for the rest",
+  },
+  TOO_MANY_JOBS: {
+    status: 409,
+    says: "this node works on {jobs} jobs already",
+    todo: "wait until one has ended, or stop one",
+  },
   AFTER_NEEDS_SERVICE: {
     status: 422,
     says: "paging with `after` needs a service: each one counts its own",

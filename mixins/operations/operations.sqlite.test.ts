@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../broker/index.ts";
 import { readEnvironment, Refusal } from "../kernel/index.ts";
@@ -11,6 +11,7 @@ import { NodeDoctor } from "./doctor/node.ts";
 import { tellFindings } from "./findings.ts";
 import { operationsMetrics } from "./metrics.ts";
 import { Operations } from "./operations.ts";
+import { operationsTable } from "./table/table.ts";
 
 const ops = Operations();
 
@@ -97,6 +98,23 @@ const admin = { user: { id: "root", roles: ["admin"] } };
 const ask = (action: string, params: object = {}, meta: object = admin) =>
   broker.call<any, object>(`ops.${action}`, params, { meta });
 
+describe("a person who looks on", () => {
+  const viewer = { user: { id: "vic", roles: ["viewer"] } };
+
+  test.each(
+    operationsTable.filter(({ permission }) => permission === "operations:write").map(({ action }) => [action]),
+  )("may not do %s", async action => {
+    const call = broker.call(action, {}, { meta: viewer });
+    const message = `${action} asks for the permission operations:write`;
+    await expect(call).rejects.toMatchObject({ code: 403, type: "FORBIDDEN", message });
+  });
+
+  test("sees what an administrator sees", async () => {
+    expect(await ask("sagas", {}, viewer)).toEqual(await ask("sagas"));
+    expect(await ask("overview", {}, viewer)).toMatchObject({ needs: expect.any(Array) });
+  });
+});
+
 test("a process without other nodes has no circuits", async () => {
   expect(await ask("circuits")).toEqual({ circuits: [], silent: [] });
   await expect(ask("circuits", {}, { user: { id: "u", roles: ["reader"] } })).rejects.toMatchObject({ code: 403 });
@@ -165,6 +183,23 @@ test("sagas of all services, oldest first, each with its service", async () => {
   ]);
   expect((await ask("sagas", { limit: 1 })).sagas).toHaveLength(1);
   expect((await ask("sagas", { state: "completed" })).state).toBe("completed");
+});
+
+test("a service that does not answer is named, and the others' entries are shown", async () => {
+  const away = broker.createService({
+    name: "away",
+    metadata: { sagas: { trip: true }, consumers: { trip: true } },
+    actions: { retryDeadLetters: internal(() => Promise.reject(new Error("away"))) },
+  });
+  await broker.waitForServices("away");
+  try {
+    for (const list of ["sagas", "sagaCounts", "consumers", "deadLetters"])
+      expect(await ask(list)).toMatchObject({ silent: expect.arrayContaining(["away"]) });
+    expect((await ask("sagas")).sagas).toHaveLength(3);
+    expect(await ask("retryDeadLetters")).toMatchObject({ streams: 6, silent: ["away"] });
+  } finally {
+    await broker.destroyService(away);
+  }
 });
 
 test("a saga is found wherever it lives; the owner's refusal is the answer, an unknown one is not found", async () => {
@@ -275,6 +310,7 @@ test("a group of parked streams goes back to work in all services, or in one", a
   const asked = { error: "TEAPOT", olderThanMs: 150_000 };
   expect(await ask("retryDeadLetters", group)).toEqual({
     streams: 6,
+    silent: [],
     retried: ["borrowing", "returns"].map(service => ({
       service,
       consumer: `${service}-starter`,
@@ -283,7 +319,7 @@ test("a group of parked streams goes back to work in all services, or in one", a
     })),
   });
   expect(await ask("retryDeadLetters", { service: "returns" })).toMatchObject({ streams: 3, retried: [{ asked: {} }] });
-  expect(await ask("retryDeadLetters", { consumer: "none" })).toEqual({ streams: 0, retried: [] });
+  expect(await ask("retryDeadLetters", { consumer: "none" })).toEqual({ streams: 0, retried: [], silent: [] });
   await expect(ask("retryDeadLetters", { service: "nope" })).rejects.toMatchObject({ code: 422 });
 });
 

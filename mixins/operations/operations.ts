@@ -2,7 +2,7 @@
 // so on are in `views/`. Its only data is the log of what was done, and it runs on any node.
 import type { ServiceSchema } from "moleculer";
 import { defineService, type Context, type ListedService } from "../contract/index.ts";
-import { newId } from "../kernel/index.ts";
+import { contentBytesMax, newId } from "../kernel/index.ts";
 import { recordingActs, type Act } from "../audit/mixin.ts";
 import { projectionErrors } from "../projection/index.ts";
 import { streamErrors } from "../stream/index.ts";
@@ -12,6 +12,7 @@ import {
   askOwner,
   by,
   gather,
+  gatherAll,
   hasActor,
   hasConsumers,
   hasIngresses,
@@ -20,8 +21,10 @@ import {
   hostOf,
   invalid,
   limits,
+  listFrom,
   MINUTE_MS,
   oneOfAfterAndCursor,
+  SERVICE_MS,
   servicesWith,
   shown,
   text,
@@ -33,6 +36,7 @@ import { EXAMINED_MS, examined } from "./examined.ts";
 import { operationErrors } from "./errors.ts";
 import { TellsFindings } from "./findings.ts";
 import { healthOf } from "./health.ts";
+import { jobActions, KeepsJobs } from "./jobs/actions.ts";
 import { logOperations } from "./log-levels.ts";
 import { pageIn, pageOf, type Entry } from "./pages.ts";
 import { webhookOperations } from "./webhooks.ts";
@@ -70,10 +74,11 @@ function detailsOf(
 
 const schema = (): ServiceSchema =>
   defineService(contract, {
-    mixins: [TellsFindings()],
+    mixins: [TellsFindings(), KeepsJobs()],
     actions: {
       ...views,
 
+      ...jobActions,
       ...logOperations,
       ...webhookOperations,
       nodes(ctx) {
@@ -136,7 +141,7 @@ const schema = (): ServiceSchema =>
           services,
           read: async (service, limit, after) => {
             const params = { limit, ...(after !== undefined && { after }) };
-            const found = await gather(ctx, [service], "quarantined", "quarantined", params);
+            const found = await listFrom(ctx, service, "quarantined", "quarantined", params);
             // A node of the release before answers its first hundred, whatever it is asked.
             return after === undefined ? found : found.filter(entry => key(entry) > after);
           },
@@ -158,18 +163,18 @@ const schema = (): ServiceSchema =>
       async consumers(ctx) {
         const services = servicesWith(ctx.broker, hasConsumers);
         const { limit = limits.page, cursor } = ctx.params;
-        const all = await gather(ctx, services, "consumers", "consumers");
+        const { all, silent } = await gather(ctx, services, "consumers", "consumers");
         const { entries, ...next } = pageIn(all, {
           list: "consumers",
           limit,
           cursor,
           key: [by("service"), by("name")],
         });
-        return { consumers: entries, ...next };
+        return { consumers: entries, silent, ...next };
       },
       async resetConsumer(ctx) {
         const { service: only, ...params } = ctx.params;
-        const all = await gather(ctx, servicesWith(ctx.broker, hasConsumers), "consumers", "consumers");
+        const all = await gatherAll(ctx, servicesWith(ctx.broker, hasConsumers), "consumers", "consumers");
         const service = ownerIn(all, params.name, only);
         if (service === undefined) throw streamErrors.CONSUMER_NOT_FOUND({ field: "name", consumer: params.name });
         return { ...(await ask(ctx, service, "resetConsumer", params)), service };
@@ -177,10 +182,11 @@ const schema = (): ServiceSchema =>
 
       async ingresses(ctx) {
         const { limit = limits.page, cursor } = ctx.params;
-        const all = await ingressesOf(ctx);
+        const services = servicesWith(ctx.broker, hasIngresses);
+        const { all, silent } = await gather(ctx, services, "ingresses", "ingresses");
         const key = [by("service"), by("name")];
         const { entries, ...next } = pageIn(all, { list: "ingresses", limit, cursor, key });
-        return { ingresses: entries, ...next };
+        return { ingresses: entries, silent, ...next };
       },
       pauseIngress: ctx => askIngress(ctx, "pauseIngress", ctx.params),
       resumeIngress: ctx => askIngress(ctx, "resumeIngress", ctx.params),
@@ -188,10 +194,10 @@ const schema = (): ServiceSchema =>
       async projections(ctx) {
         const services = servicesWith(ctx.broker, hasProjections);
         const { limit = limits.page, cursor } = ctx.params;
-        const all = await gather(ctx, services, "projections", "projections");
+        const { all, silent } = await gather(ctx, services, "projections", "projections");
         const key = [by("service"), by("name"), by("version"), by("build")];
         const { entries, ...next } = pageIn(all, { list: "projections", limit, cursor, key });
-        return { projections: entries, ...next };
+        return { projections: entries, silent, ...next };
       },
       async rebuild(ctx) {
         const { name } = ctx.params;
@@ -212,9 +218,11 @@ const schema = (): ServiceSchema =>
         if (only !== undefined && !services.includes(only))
           throw invalid("service", "no service of this name has consumers");
         const first = after?.slice(after.indexOf(":") + 1);
-        const { entries, ...next } = await pageOf({
+        const { entries, silent, ...next } = await pageOf({
           list: `dead letters${only === undefined ? "" : ` of ${only}`}`,
           limit,
+          // Each service bounds its own answer; those of all together are one answer of this one.
+          bytesMax: contentBytesMax(ctx.broker),
           cursor,
           services: only === undefined ? services : [only],
           async read(service, limit, seen = first) {
@@ -224,13 +232,14 @@ const schema = (): ServiceSchema =>
               service,
               "deadLetters",
               params,
+              { timeout: SERVICE_MS },
             );
             const entries = found.deadLetters.map((letter): Entry => ({ ...letter, service }));
             return { entries, searchedTo: found.searchedTo };
           },
         });
         const deadLetters = entries.map(letter => ({ ...letter, id: `${letter.service}:${String(letter["id"])}` }));
-        return { ...shown(ctx, { deadLetters }), ...(after === undefined && next) };
+        return { ...shown(ctx, { deadLetters }), silent, ...(after === undefined && next) };
       },
       async retryDeadLetters(ctx) {
         const { service: only, olderThanMinutes, ...narrow } = ctx.params;
@@ -241,14 +250,14 @@ const schema = (): ServiceSchema =>
           ...narrow,
           ...(olderThanMinutes !== undefined && { olderThanMs: Math.round(olderThanMinutes * MINUTE_MS) }),
         };
-        const retried = await gather(
+        const { all: retried, silent } = await gather(
           ctx,
           only === undefined ? services : [only],
           "retryDeadLetters",
           "retried",
           params,
         );
-        return { streams: retried.reduce((sum, { streams }) => sum + Number(streams), 0), retried };
+        return { streams: retried.reduce((sum, { streams }) => sum + Number(streams), 0), retried, silent };
       },
       retryDeadLetter: ctx => askLetter(ctx, "retryDeadLetter", hasConsumers),
       async discardDeadLetter(ctx) {
@@ -276,15 +285,14 @@ async function askLetter(
   return { ...(await ask(ctx, service, action, { id: rest.join(":") })), service, id: ctx.params.id };
 }
 
-const ingressesOf = (ctx: Context) => gather(ctx, servicesWith(ctx.broker, hasIngresses), "ingresses", "ingresses");
-
 async function askIngress(
   ctx: Context,
   action: string,
   { service: only, ...params }: { readonly name: string; readonly service?: string | undefined },
 ): Promise<Answer> {
   const { name } = params;
-  const service = ownerIn(await ingressesOf(ctx), name, only);
+  const all = await gatherAll(ctx, servicesWith(ctx.broker, hasIngresses), "ingresses", "ingresses");
+  const service = ownerIn(all, name, only);
   if (service === undefined) throw streamErrors.INGRESS_NOT_FOUND({ field: "name", ingress: name });
   return { ...(await ask(ctx, service, action, params)), service };
 }

@@ -58,6 +58,21 @@ test("a service that may look at no more rows goes on behind them, and is not ta
   expect(seen).toEqual([["b2"], [], ["a7"]]);
 });
 
+test("a page of several services ends where its bytes are used up, and the next one goes on there", async () => {
+  const { services, read } = listsOf({ a: [1, 2, 3], b: [4, 5] });
+  const large = async (service: string, limit: number, after: string | undefined) =>
+    (await read(service, limit, after)).map(entry => ({ ...entry, text: "x".repeat(entry["at"] === 3 ? 2_000 : 400) }));
+  const seen: string[][] = [];
+  for (let cursor: string | undefined; ;) {
+    const page = await pageOf({ list: "x", limit: 100, bytesMax: 1_000, cursor, services, read: large });
+    seen.push(page.entries.map(({ id }) => String(id)));
+    cursor = page.nextCursor;
+    if (cursor === undefined || seen.length === 9) break;
+  }
+  // One that is larger than a page is a page of its own.
+  expect(seen).toEqual([["1", "2"], ["3"], ["4", "5"]]);
+});
+
 test("the last page has no cursor, also when it is full", async () => {
   const { services, read } = listsOf({ a: [1, 2], b: [3, 4] });
   const first = await pageOf({ list: "x", limit: 2, cursor: undefined, services, read });

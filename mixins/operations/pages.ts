@@ -1,6 +1,7 @@
 // Pages of lists. Where several services have a list together, a cursor holds the last entry that was shown of each service, so a
 // page begins after all that was shown, whatever the services have added, and no service has to skip rows.
 import { badCursor, cursorOf, readCursor } from "../contract/index.ts";
+import { askEach } from "./asking.ts";
 
 /** A list that is at hand as a whole. */
 export interface Whole<E> {
@@ -49,6 +50,8 @@ export interface Asked {
   /** The list and what narrows it: a cursor of another list is refused. */
   readonly list: string;
   readonly limit: number;
+  /** Bytes of the entries as JSON, one entry at least: they travel in one message of the bus. Default: no bound. */
+  readonly bytesMax?: number;
   readonly cursor: string | undefined;
   readonly services: readonly string[];
   /** The entries of a service after one of its own, in its own order, at most `limit`. */
@@ -59,24 +62,34 @@ export interface Asked {
   readonly key?: (entry: Entry) => string;
 }
 
-/** A page, and the cursor of the next one if there is one. Refuses (422, field `cursor`) a cursor of another list. */
-export async function pageOf(asked: Asked): Promise<{ entries: Entry[]; nextCursor?: string }> {
-  const { list, limit, cursor, services, read, sort, key = ({ id }) => String(id) } = asked;
+/**
+ * A page, and the cursor of the next one if there is one. A service that does not answer is `silent`, and the others are
+ * shown. Refuses (422, field `cursor`) a cursor of another list.
+ */
+export async function pageOf(asked: Asked): Promise<{ entries: Entry[]; silent: string[]; nextCursor?: string }> {
+  const { list, limit, bytesMax = Infinity, cursor, services, read, sort, key = ({ id }) => String(id) } = asked;
   const seen = cursor === undefined ? new Map<string, string>() : seenIn(cursor, list);
-  const lists = await Promise.all(
-    services.map(async service => portionOf(service, await read(service, limit + 1, seen.get(service)))),
-  );
+  const { answers, silent } = await askEach(services, service => read(service, limit + 1, seen.get(service)));
+  const lists = answers.map(({ service, answer }) => portionOf(service, answer));
   const found = lists.flatMap(({ entries }) => entries);
   if (sort) found.sort(sort);
-  const entries = found.slice(0, limit);
+  const entries = fitting(found.slice(0, limit), bytesMax);
   const searching = lists.filter(({ searchedTo }) => searchedTo !== undefined);
-  if (found.length <= limit && searching.length === 0) return { entries };
+  if (found.length === entries.length && searching.length === 0) return { entries, silent };
   for (const entry of entries) seen.set(entry.service, key(entry));
   // Where all that a service has found is shown, it goes on behind the rows that it has passed over.
   const shown = new Set<unknown>(entries);
   for (const { service, searchedTo, entries: own } of searching)
     if (own.every(entry => shown.has(entry))) seen.set(service, searchedTo!);
-  return { entries, nextCursor: cursorOf(list, [JSON.stringify([...seen])]) };
+  return { entries, silent, nextCursor: cursorOf(list, [JSON.stringify([...seen])]) };
+}
+
+/** The first entries, as many as fit in so many bytes. */
+function fitting(entries: Entry[], bytesMax: number): Entry[] {
+  if (bytesMax === Infinity) return entries;
+  let room = bytesMax;
+  const beyond = entries.findIndex((entry, i) => (room -= Buffer.byteLength(JSON.stringify(entry))) < 0 && i > 0);
+  return beyond < 0 ? entries : entries.slice(0, beyond);
 }
 
 function portionOf(service: string, read: readonly Entry[] | Portion): Portion & { service: string } {

@@ -17,10 +17,24 @@ export const page = { limit, cursor };
 /** Where the next page begins; absent on the last. */
 export const nextCursor = Type.Optional(Type.String());
 
+/** Services, or nodes, that did not answer: what they have is missing. */
+export const silent = Type.Array(Type.String());
+/** Of answers that an earlier release gives without it: a terminal takes an answer for one by the fields that it must have. */
+export const silentToo = Type.Optional(silent);
+
 /** The answer of one service, with its name; the other fields belong to the mixin that answers. */
 export const Answer = Type.Record(Type.String(), Type.Unknown());
 export const listOf = <K extends string>(key: K) =>
   Type.Object({ [key]: Type.Array(Answer), nextCursor } as Record<K, ReturnType<typeof Type.Array<typeof Answer>>> & {
+    nextCursor: typeof nextCursor;
+  });
+/** A list that several services have together. */
+export const listOfServices = <K extends string>(key: K) =>
+  Type.Object({ [key]: Type.Array(Answer), silent: silentToo, nextCursor } as Record<
+    K,
+    ReturnType<typeof Type.Array<typeof Answer>>
+  > & {
+    silent: typeof silentToo;
     nextCursor: typeof nextCursor;
   });
 

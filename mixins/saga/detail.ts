@@ -15,6 +15,39 @@ export interface ActorLink {
   readonly id: string;
 }
 
+/** How a call is, or was, taken back. */
+export interface UndoDetail {
+  readonly action: string;
+  /** `open`: still to be done, or under way. */
+  readonly status: "open" | "done" | "refused";
+  readonly params: unknown;
+  /** When it was done or refused. */
+  readonly endedAt?: string;
+  readonly error?: { readonly type: string; readonly message: string };
+}
+
+/** One step in its lane: forward as the definition has it, back in the order in which a saga is taken back. */
+export interface LaneStep {
+  readonly step: string;
+  readonly action: string;
+  /** `waiting`: not begun. `sent`: under way. `abandoned`: its call was given up before it was executed. */
+  readonly status: "waiting" | "sent" | "done" | "refused" | "abandoned";
+  /** Calls of the step, and how many of them are done; an `each` step has one an item. */
+  readonly calls: number;
+  readonly done: number;
+  /** The point of no return. */
+  readonly isPivot?: true;
+}
+
+/** Whether an operator may do something now; if not, the refusal that a request would get. */
+export interface Possible {
+  readonly isPossible: boolean;
+  /** It is possible with `pastPivot` alone. */
+  readonly needsPastPivot?: true;
+  readonly type?: string;
+  readonly message?: string;
+}
+
 export interface StepDetail {
   readonly step: string;
   /** Number of the call among those of an `each` step. */
@@ -30,7 +63,11 @@ export interface StepDetail {
   /** When its outcome was journalled, and the milliseconds until then. */
   readonly endedAt?: string;
   readonly ms?: number;
+  readonly params: unknown;
+  readonly result?: unknown;
   readonly error?: { readonly type: string; readonly message: string };
+  /** Of a saga that goes back, or has. */
+  readonly undo?: UndoDetail;
 }
 
 /** What comes next. */
@@ -45,6 +82,8 @@ export interface NextTurn {
 export interface SagaDetail extends SagaRow {
   readonly saga: string;
   readonly startedBy: string;
+  /** The actor whose event has started it. */
+  readonly about?: ActorLink;
   /** Its present call, or the reason for which it waits, in words. */
   readonly step: string;
   /** Where it stands and what to do about it, in plain words. */
@@ -54,7 +93,10 @@ export interface SagaDetail extends SagaRow {
   readonly owner?: string;
   readonly startedAt: string;
   readonly updatedAt: string;
+  /** Every call that was sent, in order. */
   readonly steps: readonly StepDetail[];
+  readonly lanes: { readonly forward: readonly LaneStep[]; readonly back: readonly LaneStep[] };
+  readonly can: { readonly retry: Possible; readonly compensate: Possible };
   /** Notes of operators, oldest first. */
   readonly notes: readonly { readonly by: string; readonly at: string; readonly did: string; readonly note: string }[];
   readonly actors: readonly ActorLink[];
@@ -75,6 +117,7 @@ export interface Described {
   /** Type of the actors that a service hosts, by an action of the service. */
   readonly actorOf: (action: string) => string | undefined;
   readonly limits: Pick<SagaLimits, "orphanedAfterMs">;
+  readonly can: SagaDetail["can"];
 }
 
 export function detailOf(described: Described): SagaDetail {
@@ -87,6 +130,7 @@ export function detailOf(described: Described): SagaDetail {
     ...sagaRowOf(key, state),
     saga: saga.name,
     startedBy: event!.eventId,
+    ...(start && { about: start }),
     step: inWords(saga, state),
     says: saysOf(described, next),
     next,
@@ -94,6 +138,8 @@ export function detailOf(described: Described): SagaDetail {
     startedAt: timeline[0]!.at,
     updatedAt: timeline.at(-1)!.at,
     steps,
+    lanes: lanesOf(described, steps),
+    can: described.can,
     notes: notesIn(timeline),
     actors: distinct([...(start ? [start] : []), ...steps.flatMap(({ actor }) => (actor ? [actor] : []))]),
     traces: tracesIn(event?.metadata.traceparent, timeline),
@@ -126,12 +172,14 @@ function callingInWords(calls: SagaState["calls"]): string {
   return `calls ${open.step}${progress}${open.attempt > 1 ? `, attempt ${open.attempt}` : ""}`;
 }
 
-function stepOf({ saga, state, timeline, driver, actorOf }: Described, call: SentCall): StepDetail {
-  const { step, item, params, status, attempt, sentAt, failure } = call;
+function stepOf(described: Described, call: SentCall): StepDetail {
+  const { saga, state, timeline, driver, actorOf } = described;
+  const { step, item, params, result, status, attempt, sentAt, failure } = call;
   const action = call.action ?? actionOf(saga, step);
   const type = actorOf(action);
   const id = (params as { id?: unknown } | null)?.id;
-  const endedAt = endOf(timeline, call);
+  const endedAt = status === "sent" ? undefined : endOf(timeline, call, ENDS);
+  const undo = undoOf(described, call);
   const isOpen = status === "sent" && state.stuck === undefined;
   const error = failure ?? (isOpen && driver?.driving.lastError?.step === step ? driver.driving.lastError : undefined);
   return {
@@ -144,7 +192,72 @@ function stepOf({ saga, state, timeline, driver, actorOf }: Described, call: Sen
     ...(isOpen && driver && { failedTries: driver.driving.failedTries }),
     sentAt,
     ...(endedAt !== undefined && { endedAt, ms: Math.max(0, Date.parse(endedAt) - Date.parse(sentAt)) }),
+    params,
+    ...(result !== undefined && { result }),
     ...(error && { error: { type: error.type, message: error.message } }),
+    ...(undo && { undo }),
+  };
+}
+
+const UNDONE: Readonly<Record<string, UndoDetail["status"]>> = { undone: "done", undo_refused: "refused" };
+
+/** A call that was refused is not taken back, unless an operator has forced it past the pivot. */
+function undoOf({ saga, state, timeline }: Described, call: SentCall): UndoDetail | undefined {
+  const action = call.undo?.action ?? saga.steps.find(({ name }) => name === call.step)?.undo?.call;
+  const goesBack = state.phase === "compensating" || state.phase === "compensated";
+  if (action === undefined || !goesBack || call.status === "refused") return undefined;
+  const endedAt = endOf(timeline, call, UNDO_ENDS);
+  const status = UNDONE[call.status] ?? "open";
+  return {
+    action,
+    status,
+    params: call.undo?.params ?? call.params,
+    ...(status !== "open" && endedAt !== undefined && { endedAt }),
+    ...(status === "refused" && call.failure && { error: { type: call.failure.type, message: call.failure.message } }),
+  };
+}
+
+function lanesOf({ saga, state }: Described, steps: readonly StepDetail[]): SagaDetail["lanes"] {
+  const callsOf = (name: string): StepDetail[] => steps.filter(({ step }) => step === name);
+  const reached = saga.steps.findLastIndex(({ name }) => callsOf(name).length > 0);
+  const forward = saga.steps.map(({ name: step, call: action, pivot }, i): LaneStep => {
+    const stands = standing(callsOf(step).map(({ status }) => FORWARD[status]));
+    return {
+      step,
+      action: callsOf(step)[0]?.action ?? action,
+      ...stands,
+      // A step of no items is passed over.
+      ...(stands.calls === 0 && i < reached && { status: "done" as const }),
+      ...(pivot && { isPivot: true as const }),
+    };
+  });
+  if (state.phase !== "compensating" && state.phase !== "compensated") return { forward, back: [] };
+  const undone = saga.steps.toReversed().flatMap(({ name: step }): LaneStep[] => {
+    const undos = callsOf(step).flatMap(({ undo }) => (undo ? [undo] : []));
+    const statuses = undos.map(({ status }) => (status === "open" ? ("waiting" as const) : status));
+    return undos.length === 0 ? [] : [{ step, action: undos[0]!.action, ...standing(statuses) }];
+  });
+  const last = callsOf(OTHERWISE).map(({ status }) => FORWARD[status]);
+  return { forward, back: [...undone, { step: OTHERWISE, action: saga.otherwise.call, ...standing(last) }] };
+}
+
+/** What a call came to, whether or not it was taken back later. */
+const FORWARD: Readonly<Record<SentCall["status"], LaneStep["status"]>> = {
+  sent: "sent",
+  done: "done",
+  refused: "refused",
+  abandoned: "abandoned",
+  undone: "done",
+  undo_refused: "done",
+};
+/** The status of a step is that of the call that keeps it from being done. */
+const HINDERS: readonly LaneStep["status"][] = ["refused", "sent", "waiting", "abandoned"];
+function standing(statuses: readonly LaneStep["status"][]): Pick<LaneStep, "status" | "calls" | "done"> {
+  const hindering = HINDERS.find(status => statuses.includes(status));
+  return {
+    status: statuses.length === 0 ? "waiting" : (hindering ?? "done"),
+    calls: statuses.length,
+    done: statuses.filter(status => status === "done").length,
   };
 }
 
@@ -154,12 +267,16 @@ function actionOf(saga: Saga, step: string): string {
   return saga.steps.find(({ name }) => name === step)?.call ?? "";
 }
 
-const ENDS = new Set(["saga.done", "saga.refused", "saga.abandoned", "saga.undone", "saga.undo_refused"]);
-function endOf(timeline: readonly HistoryEntry[], { step, item, status }: SentCall): string | undefined {
-  if (status === "sent") return undefined;
+const ENDS: ReadonlySet<string> = new Set(["saga.done", "saga.refused", "saga.abandoned"]);
+const UNDO_ENDS: ReadonlySet<string> = new Set(["saga.undone", "saga.undo_refused"]);
+function endOf(
+  timeline: readonly HistoryEntry[],
+  { step, item }: SentCall,
+  ends: ReadonlySet<string>,
+): string | undefined {
   const end = timeline.findLast(
     ({ type, data }) =>
-      ENDS.has(type) && data["step"] === step && data["item"] === item && typeof data["at"] === "string",
+      ends.has(type) && data["step"] === step && data["item"] === item && typeof data["at"] === "string",
   );
   return end?.data["at"] as string | undefined;
 }

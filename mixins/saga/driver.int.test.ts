@@ -4,7 +4,7 @@ import { ServiceBroker, type Context } from "moleculer";
 import { until } from "../testing/index.ts";
 import { newDatabases, type Databases } from "../testing/servers.ts";
 import { locationOf } from "../database/index.ts";
-import { Bug, COMMAND_ID, readEnvironment, Refusal, Unavailable, type Clock } from "../kernel/index.ts";
+import { Bug, COMMAND_ID, inChunks, readEnvironment, Refusal, Unavailable, type Clock } from "../kernel/index.ts";
 import type { Recorded } from "../contract/index.ts";
 import { given } from "../actor/index.ts";
 import type { Append, EventStore, Verdict } from "../event-store/index.ts";
@@ -312,6 +312,38 @@ describe("two releases", () => {
     expect(await again.take(["fulfilment.w1"])).toEqual(["fulfilment.w1"]);
     await comesTo(again, "completed");
   });
+});
+
+test("P5 memory is bounded however many sagas are open: others wait in their rows, and all of them end", async () => {
+  const limits = { sagasAtOnce: 8, remembered: 20, journals: 10, startsAtOnce: 8 };
+  const driver = node({ limits });
+  world.set("outside.charge", lost);
+  const seen = { driven: 0, waiting: 0, journals: 0, tried: 0 };
+  const look = (): void => {
+    for (const [what, count] of Object.entries(driver.inMemory))
+      seen[what as keyof typeof seen] = Math.max(seen[what as keyof typeof seen], count);
+  };
+  const ids = Array.from({ length: 300 }, (_, i) => `w${i}`);
+  for (const some of inChunks(ids, limits.startsAtOnce)) {
+    await Promise.all(some.map(id => driver.start(Fulfilment, wish(id))));
+    look();
+  }
+  const before = times("outside.charge");
+  await until("calls go on", () => (look(), times("outside.charge") > before + 100));
+  expect(seen.driven).toBe(limits.sagasAtOnce);
+  expect(seen.waiting).toBe(limits.remembered);
+  // Those that are at work stay in memory as well.
+  expect(seen.journals).toBeLessThanOrEqual(limits.journals + limits.sagasAtOnce + limits.startsAtOnce);
+  expect(seen.tried).toBeLessThanOrEqual(10 * limits.remembered);
+
+  world.set("outside.charge", () => ({ chargeId: "p1" }));
+  // The watchdog's part: it drives what the rows name, as far as there is room.
+  await until("all have ended", async () => {
+    const open = await store.sagas({ state: "open", limit: 1_000 });
+    for (const { id } of open) if (!driver.isFull && !driver.has(id)) driver.drive(driver.refOf(id)!);
+    return open.length === 0;
+  });
+  expect(new Set(calls.filter(call => call.startsWith("outside.send"))).size).toBe(ids.length);
 });
 
 test("P5 an open saga holds the actors that it may still call: they are not archived", async () => {

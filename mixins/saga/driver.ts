@@ -20,6 +20,7 @@ import { behalfOf, typedCall, type Behalf, type Call, type EventMetadata, type R
 import { ATTRIBUTES, carriedCause, SPANS, tracing } from "../tracing/index.ts";
 import { ActorHost, archiveFinished, type Archived, type ArchiveOptions } from "../actor/siblings.ts";
 import type { EventStore } from "../event-store/index.ts";
+import { streamsLike } from "../event-store/siblings.ts";
 import type { Failure, Saga } from "./define-saga.ts";
 import { failpoint } from "./failpoints.ts";
 import { fold, journalOf, sagaRowOf, type Entry, type Journal, type SagaState, type StartingEvent } from "./journal.ts";
@@ -134,7 +135,7 @@ export class SagaDriver {
         logger: broker.logger,
         // The entries are the params of their command: recorded with it, each would be stored twice.
         recordCommands: false,
-        limits: { idleMs: limits.idleMs },
+        limits: { idleMs: limits.idleMs, residentActors: limits.journals },
         sagaRow: (id, state) => sagaRowOf(`${saga.name}.${id}`, state),
       });
       if (ended) host.onCommitted(ended);
@@ -265,6 +266,13 @@ export class SagaDriver {
     return this.#queued.size + this.#resting.size >= this.limits.remembered;
   }
 
+  /** Numbers of what it has in memory, all of them bounded however many sagas are open. */
+  get inMemory(): Readonly<Record<"driven" | "waiting" | "journals" | "tried", number>> {
+    const journals = [...this.#hosts.values()].reduce((sum, { host }) => sum + host.resident, 0);
+    const waiting = this.#queued.size + this.#resting.size;
+    return { driven: this.#running.size, waiting, journals, tried: this.#patience.size };
+  }
+
   /** Keys of the open sagas that it met since the last call and that only another release can drive. */
   foreign(): string[] {
     const keys = [...this.#elsewhere];
@@ -285,6 +293,14 @@ export class SagaDriver {
     const ref = this.refOf(id) ?? (first && refOf(first.saga, id));
     if (!ref) throw notFound(id);
     return ref;
+  }
+
+  /** Sagas whose key, or the id in it, begins so; `limit` of each name at most. */
+  async keysLike(prefix: string, limit: number): Promise<SagaRef[]> {
+    const names = [...this.#hosts.keys()];
+    const prefixes = names.flatMap(name => [`${name}.${prefix}`, ...(prefix.startsWith(`${name}.`) ? [prefix] : [])]);
+    const found = await Promise.all(prefixes.map(key => streamsLike(this.store, key, limit)));
+    return found.flat().flatMap(({ stream }) => this.refOf(stream) ?? []);
   }
 
   /** The journal as it is. Refused (`SAGA_NOT_FOUND`) when it never started. */

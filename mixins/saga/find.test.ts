@@ -89,7 +89,11 @@ test("counts are by state, name and reason, the most first, and say when they ar
     ["stuck", "borrowing", "LOST", 1],
     ["running", "returns", "charge", 1],
   ]);
-  expect(counts[0]!.oldestStartedAt).toBe(rows[1]!.startedAt);
+  expect(counts[0]).toMatchObject({
+    oldestStartedAt: rows[1]!.startedAt,
+    newestId: rows[2]!.id,
+    newestAt: rows[2]!.updatedAt,
+  });
   expect(isPartial).toBe(false);
   expect(await countSagas(store, {}, { rows: 2, searched: 2 })).toMatchObject({ isPartial: true });
 });

@@ -49,6 +49,9 @@ export interface SagaCount {
   readonly sagas: number;
   /** When the oldest of them began. */
   readonly oldestStartedAt: string;
+  /** The one that came into this state last, and when. */
+  readonly newestId: string;
+  readonly newestAt: string;
 }
 
 export async function findSagas(store: EventStore, filter: SagaFilter, search: Search): Promise<Found> {
@@ -90,7 +93,16 @@ export function countsOf(sagas: readonly SagaSummary[]): SagaCount[] {
   const groups = Map.groupBy(sagas, ({ state, saga, code }) => `${state} ${saga} ${code}`);
   const counts = [...groups.values()].map(group => {
     const { state, saga, code, startedAt } = group[0]!;
-    return { state, saga, reason: code, sagas: group.length, oldestStartedAt: startedAt };
+    const newest = group.reduce((last, one) => (one.updatedAt > last.updatedAt ? one : last));
+    return {
+      state,
+      saga,
+      reason: code,
+      sagas: group.length,
+      oldestStartedAt: startedAt,
+      newestId: newest.id,
+      newestAt: newest.updatedAt,
+    };
   });
   return counts.sort((a, b) => b.sagas - a.sagas);
 }

@@ -19,6 +19,8 @@ export const BULK_LIMITS = {
 export interface Bulk extends Pick<SagaFilter, "name" | "reason" | "olderThanMs"> {
   /** Sagas that are sent on at most. */
   readonly limit: number;
+  /** Id of a saga after which it begins. */
+  readonly after?: string | undefined;
   /** Milliseconds after which it ends with what it has done; `BULK_LIMITS.forMs` at most. */
   readonly forMs: number;
   /** Only tells what would be done. */
@@ -38,12 +40,14 @@ export interface BulkAnswer {
   readonly refused: readonly { readonly type: string; readonly sagas: number; readonly ids: readonly string[] }[];
   /** Whether there are more stuck sagas of the kind: ask again. */
   readonly hasMore: boolean;
+  /** Where there are more: id of the saga after which they come. */
+  readonly searchedTo?: string;
 }
 
 /** `edit` makes the entry of one saga, or throws its refusal. */
 export async function editStuck(
   sagas: SagaDriver,
-  { limit, dryRun, forMs, cause, ...filter }: Bulk,
+  { limit, after: first, dryRun, forMs, cause, ...filter }: Bulk,
   search: { readonly rows: number; readonly searched: number },
   edit: (ref: SagaRef, state: SagaState, now: string) => Entry,
 ): Promise<BulkAnswer> {
@@ -53,7 +57,9 @@ export async function editStuck(
   const beganAt = performance.now();
   let looked = 0;
   const isTimeUp = (): boolean => performance.now() - beganAt > Math.min(forMs, BULK_LIMITS.forMs);
+  let last = first;
   const take = async (saga: SagaSummary): Promise<void> => {
+    last = saga.id;
     const earlyMs = beganAt + looked++ * BULK_LIMITS.everyMs - performance.now();
     if (!dryRun && earlyMs > 0) await pause(earlyMs);
     try {
@@ -65,13 +71,15 @@ export async function editStuck(
     }
   };
   // Those that refuse do not count: else they would be all that a repetition ever comes to.
-  let after: string | undefined;
+  let after = first;
   let hasMore = true;
   while (hasMore && done.length < limit && !isTimeUp()) {
     const found = await findSagas(sagas.store, stuck, { ...search, limit: limit - done.length, after });
     for (const saga of found.sagas) if (!isTimeUp()) await take(saga);
     after = found.searchedTo;
     hasMore = after !== undefined || isTimeUp();
+    // One that ends amid a page goes on behind the last saga that it came to.
+    if (!isTimeUp()) last = after;
   }
   return {
     dryRun,
@@ -80,6 +88,7 @@ export async function editStuck(
     ids: done.map(({ id }) => id),
     refused: [...refused].map(([type, ids]) => ({ type, sagas: ids.length, ids: ids.slice(0, BULK_LIMITS.named) })),
     hasMore,
+    ...(hasMore && last !== undefined && { searchedTo: last }),
   };
 }
 

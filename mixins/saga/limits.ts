@@ -28,6 +28,11 @@ export const SAGA_LIMITS = {
   /** Sagas that another node is asked to drive in one call, and the milliseconds in which it has to answer. */
   offered: 100,
   offerMs: seconds(2),
+  /**
+   * Journals of one kind of saga in memory, a few kilobytes each. Past it those that were used longest ago are read again when it is their saga's turn:
+   * more than are driven and started at once, so that one turn reads its journal once.
+   */
+  journals: 2_000,
   /** Milliseconds that the journal of a saga that rests or has ended stays in memory. */
   idleMs: seconds(10),
   /** Rows that the watchdog and the metrics read in one go. */

@@ -14,7 +14,7 @@ import { SagaShare } from "./share.ts";
 import { Watchdog } from "./watchdog.ts";
 
 export { SAGA_LIMITS, type SagaLimits } from "./limits.ts";
-export type { ActorLink, NextTurn, SagaDetail, StepDetail } from "./detail.ts";
+export type { ActorLink, LaneStep, NextTurn, Possible, SagaDetail, StepDetail, UndoDetail } from "./detail.ts";
 export type { SagaCount, SagaSummary } from "./find.ts";
 export type { BulkAnswer } from "./in-bulk.ts";
 

@@ -2,21 +2,23 @@
 // or many. Each request that changes something is a journal entry with the operator and the reason.
 import type { Context, Service } from "moleculer";
 import Type from "typebox";
-import { isRefusal } from "../kernel/index.ts";
+import { isRefusal, plainError } from "../kernel/index.ts";
 import { callErrors, listedServices, paramsOf, type EventMetadata, type Meta } from "../contract/index.ts";
 import { executeOptionsOf } from "../actor/mixin.ts";
 import {
   ARCHIVE_PARAMS,
+  LIKE,
   storeSizes,
   TRACED,
   type Archived,
   type ArchiveOptions,
+  type Like,
   type Traced,
 } from "../actor/siblings.ts";
 import type { SagaRow } from "../event-store/index.ts";
 import type { LogPage, ReadLog } from "../stream/index.ts";
 import type { Held } from "../stream/siblings.ts";
-import { detailOf, isOpen, type SagaDetail } from "./detail.ts";
+import { detailOf, isOpen, type Possible, type SagaDetail } from "./detail.ts";
 import type { Driving, SagaDriver, SagaRef } from "./driver.ts";
 import { countSagas, findSagas, type SagaCount, type SagaSummary } from "./find.ts";
 import { BULK_LIMITS, editStuck, type BulkAnswer } from "./in-bulk.ts";
@@ -50,9 +52,10 @@ const bulk = {
   ...kind,
   note,
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: BULK_LIMITS.forMs / BULK_LIMITS.everyMs })),
+  after: Type.Optional(id),
   dryRun: Type.Optional(Type.Boolean()),
 };
-type BulkParams = Kind & { note: string; limit?: number; dryRun?: boolean };
+type BulkParams = Kind & { note: string; limit?: number; after?: string; dryRun?: boolean };
 
 const states = ["open", "running", "compensating", "stuck", "completed", "compensated"] as const;
 
@@ -102,6 +105,7 @@ export const operations = {
         owner: await this.sagas.ownerOf(ref),
         actorOf: action => actorIn(this, action),
         limits: this.sagas.limits,
+        can: canBeSentOn(this.sagas, ref, state),
       });
     },
   },
@@ -143,6 +147,16 @@ export const operations = {
       const { events, searched, since } = await this.sagas.store.search(trace, newest, limit);
       const sagas = new Set(events.map(({ stream }) => stream).filter(stream => this.sagas.refOf(stream)));
       return { sagas: [...sagas], searched, ...(since && { since }), hasMore: events.length === limit };
+    },
+  },
+  sagasLike: {
+    ...operation,
+    params: paramsOf(LIKE),
+    async handler(this: SagaService, ctx: Ctx<Like>): Promise<{ sagas: SagaRow[] }> {
+      const { prefix, limit } = ctx.params;
+      const keys = await this.sagas.keysLike(prefix, limit);
+      const rows = keys.map(async ref => sagaRowOf(ref.key, await this.sagas.read(ref)));
+      return { sagas: await Promise.all(rows) };
     },
   },
   archive: {
@@ -260,11 +274,31 @@ function compensated(
   return { type: "saga.compensating", data: { failure, ...signature, ...(isPast && { pastPivot: true }) } };
 }
 
+/** What an operator may do about a saga now, by the rules of the operations themselves. */
+function canBeSentOn(sagas: SagaDriver, ref: SagaRef, state: SagaState): SagaDetail["can"] {
+  const signature = { by: "", at: "" };
+  const retry = possible(() => retried(ref, state, signature));
+  const compensate = possible(() => compensated(sagas, ref, state, { ...signature, pastPivot: false }));
+  const isForced = !compensate.isPossible && compensate.type === "SAGA_PAST_PIVOT";
+  const forced = isForced && possible(() => compensated(sagas, ref, state, { ...signature, pastPivot: true }));
+  return { retry, compensate: forced && forced.isPossible ? { ...forced, needsPastPivot: true } : compensate };
+}
+
+function possible(edit: () => Entry): Possible {
+  try {
+    edit();
+    return { isPossible: true };
+  } catch (error) {
+    const { type, message } = plainError(error);
+    return { isPossible: false, type, message };
+  }
+}
+
 function bulkOf(ctx: Ctx<BulkParams>): Parameters<typeof editStuck>[1] {
-  const { name, reason, olderThanMs, limit = PAGE, dryRun = false } = ctx.params;
+  const { name, reason, olderThanMs, limit = PAGE, after, dryRun = false } = ctx.params;
   // The caller, who may wait for less than we may take, is to get the answer.
   const forMs = (ctx.options.timeout || Infinity) / 2;
-  return { name, reason, olderThanMs, limit, dryRun, forMs, cause: causeOf(ctx) };
+  return { name, reason, olderThanMs, limit, after, dryRun, forMs, cause: causeOf(ctx) };
 }
 
 /** The node that has an open saga in hand: this one, or one of the others that run the service. */

@@ -385,6 +385,14 @@ describe("operations", () => {
     expect((await again.wish("w2")).state).toBe("stuck");
     expect(await refusalOf(again.broker.call("fulfilments.compensateSaga", { id: "w2" }))).toBe("SAGA_PAST_PIVOT");
     // Its pivot has no undo: nobody can take it back.
+    expect((await again.saga("w2")).can).toMatchObject({
+      retry: { isPossible: true },
+      compensate: {
+        isPossible: false,
+        type: "SAGA_PAST_PIVOT",
+        message: expect.stringContaining("point of no return"),
+      },
+    });
     const forced = again.broker.call("fulfilments.compensateSaga", { id: "w2", pastPivot: true });
     expect(await refusalOf(forced)).toBe("SAGA_PAST_PIVOT");
   });
@@ -450,10 +458,19 @@ describe("operations on many", () => {
     expect(await retry({ dryRun: true, limit: 2, reason: "NO_SUCH_ADDRESS" })).toEqual({
       dryRun: true,
       sagas: 2,
-      counts: [{ ...kind, sagas: 2, oldestStartedAt: expect.any(String) }],
+      counts: [
+        {
+          ...kind,
+          sagas: 2,
+          oldestStartedAt: expect.any(String),
+          newestId: "fulfilment.w2",
+          newestAt: expect.any(String),
+        },
+      ],
       ids: ["fulfilment.w1", "fulfilment.w2"],
       refused: [],
       hasMore: true,
+      searchedTo: "fulfilment.w2",
     });
     expect(await saga("w1")).toEqual(before);
     for (const none of [{ reason: "LOST" }, { name: "other" }, { olderThanMs: 60_000 }])
@@ -465,6 +482,12 @@ describe("operations on many", () => {
       sagas: 0,
       refused: [{ type: "SAGA_PAST_PIVOT", sagas: 3, ids: ["fulfilment.w1", "fulfilment.w2", "fulfilment.w3"] }],
       hasMore: false,
+    });
+    // A place to go on from leaves out what it has come to.
+    expect(await retry({ dryRun: true, limit: 1, after: "fulfilment.w1" })).toMatchObject({
+      ids: ["fulfilment.w2"],
+      hasMore: true,
+      searchedTo: "fulfilment.w2",
     });
     expect(await retry({ limit: 2 })).toMatchObject({ dryRun: false, sagas: 2, hasMore: true });
     // A repetition goes on with what is left.

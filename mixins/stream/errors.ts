@@ -42,6 +42,11 @@ export const streamErrors = defineErrors({
     says: "the message has more than {levels} levels",
     todo: "tell its sender, then discard the dead letter",
   },
+  MESSAGE_EMPTY: {
+    status: 422,
+    says: "the message has no value, as a tombstone of a compacted topic has none",
+    todo: "tell its sender, or set `ignoresEmpty` of the ingress, then discard the dead letter",
+  },
   MESSAGE_MALFORMED: {
     status: 422,
     says: "the message is no JSON",

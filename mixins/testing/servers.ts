@@ -9,6 +9,7 @@ export { Child } from "./servers/child.ts";
 export { buildJaeger, builtJaeger, Jaeger, type JaegerSpan } from "./servers/jaeger.ts";
 export { Kafka, KafkaBroker, type ConsoleMessage, type KafkaOptions, type KafkaUser } from "./servers/kafka.ts";
 export { fetchKafka, kafkaMissing } from "./servers/kafka-jars.ts";
+export { Nginx } from "./servers/nginx.ts";
 export { Nats } from "./servers/nats.ts";
 export { PgBouncer } from "./servers/pgbouncer.ts";
 export { freePort } from "./servers/ports.ts";
@@ -16,3 +17,4 @@ export { newDatabase, Postgres, query, type PostgresOptions } from "./servers/po
 export { program, type Program } from "./servers/programs.ts";
 export { Proxy } from "./servers/proxy.ts";
 export { connectedRedis, RedisServer } from "./servers/redis.ts";
+export { Varnish } from "./servers/varnish.ts";

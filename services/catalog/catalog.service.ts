@@ -10,12 +10,13 @@ import {
   type Conditions,
   type Context,
 } from "@valence/runtime/contract";
-import { Crud, type KnexAdapter } from "@valence/runtime/crud/mixin";
+import { Purges } from "@valence/runtime/cdn/mixin";
+import { Crud, type Change, type KnexAdapter } from "@valence/runtime/crud/mixin";
 import { isUniqueViolation, type Database } from "@valence/runtime/database";
 import type { Refusal } from "@valence/runtime/kernel";
 import { newId, rfc3339, trimmed } from "@valence/runtime/kernel";
 import { shopErrors } from "../errors.ts";
-import { contract, PRODUCTS, productTag } from "./contract.ts";
+import { CATEGORIES, categoryTag, contract, PRODUCTS, productTag } from "./contract.ts";
 import { catalogErrors } from "./errors.ts";
 import { products as migration } from "./migrations/001-products.ts";
 import { productSearch } from "./migrations/002-product-search.ts";
@@ -52,8 +53,21 @@ async function assertNoStock(ctx: Context, sku: string): Promise<void> {
   throw catalogErrors.SKU_IN_STOCK({ field: "sku", available, sku, reserved: held - available });
 }
 
+/** The answers that a change of one product makes untrue, in a network before the gateways: lists of other categories are not. */
+function tagsOf({ before, after }: Change<Product>): string[] {
+  const versions = [before, after].filter(product => product !== undefined);
+  return [PRODUCTS, ...versions.flatMap(({ id, category }) => [productTag(id), categoryTag(category)])];
+}
+
 export default defineService(contract, {
-  mixins: [Crud<Product>({ ...products, migrations: [migration, productSearch, productOrder] })],
+  mixins: [
+    Crud<Product>({
+      ...products,
+      migrations: [migration, productSearch, productOrder],
+      onChange: ({ purges }, trx, change) => purges.note(trx, tagsOf(change)),
+    }),
+    Purges(),
+  ],
 
   actions: {
     list: {
@@ -167,6 +181,7 @@ export default defineService(contract, {
           );
           inserted += added.length;
         }
+        if (inserted > 0) await this.purges.note(trx, [PRODUCTS, CATEGORIES]);
         return inserted;
       });
       this.adapter.noteChange();
@@ -199,10 +214,11 @@ export default defineService(contract, {
       if (await this.withSku(sku)) throw skuTaken(sku);
       await assertNoStock(ctx, sku);
     },
-    /** Cleans the cached answers of this service, on every node, and then those of the gateways. */
+    /** Cleans the cached answers of this service, on every node, then those of the gateways, and of a network before them. */
     async cleanCaches(id?: string): Promise<void> {
       await this.clearCache();
-      await announceChange(this.broker, [PRODUCTS, ...(id === undefined ? [] : [productTag(id)])]);
+      await announceChange(this.broker, [PRODUCTS, CATEGORIES, ...(id === undefined ? [] : [productTag(id)])]);
+      this.purges.wake();
     },
     /** Answers a change, after the cached answers are cleaned; refuses a SKU that another product has. */
     async changed<T>(change: Promise<T>, id?: string, sku?: string): Promise<T> {

@@ -21,9 +21,14 @@ const fields = {
   category: TextLine({ maxLength: 60 }),
   image: Type.Optional(Image),
 };
-/** Tags of kept answers: of every list of products, and of one product. */
-export const PRODUCTS = "products";
+/**
+ * Tags of kept answers: of one product, of lists of all categories, of lists of one category, and of the lists of any one
+ * category. A change of a product leaves the lists of other categories as they are.
+ */
 export const productTag = (id: string): string => `product:${id}`;
+export const PRODUCTS = "products";
+export const categoryTag = (category: string): string => `category:${category}`;
+export const CATEGORIES = "categories";
 
 export const Product = Type.Object(
   { id: Type.String(), ...fields, createdAt: Type.String(), updatedAt: Type.String() },

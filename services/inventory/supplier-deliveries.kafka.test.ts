@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { until } from "@valence/runtime/testing";
 import { newBrokers, type TestBrokers } from "@valence/runtime/testing/broker";
 import { Kafka } from "@valence/runtime/testing/servers";
@@ -11,6 +12,7 @@ import catalog from "../catalog/catalog.service.ts";
 import inventory from "./inventory.service.ts";
 
 const TOPIC = "supplier.deliveries";
+const COMPRESSIONS = ["gzip", "snappy", "lz4", "zstd"];
 let kafka: Kafka;
 let brokers: TestBrokers;
 let call: Call;
@@ -50,7 +52,10 @@ interface Delivery {
   readonly quantity: number;
 }
 /** Sends deliveries, each under the id of a CloudEvent if one is given. */
-async function deliver(messages: readonly { value: Delivery | string; key?: string; id?: string }[]): Promise<void> {
+async function deliver(
+  messages: readonly { value: Delivery | string; key?: string; id?: string }[],
+  ...args: string[]
+): Promise<void> {
   await kafka.produce(
     TOPIC,
     messages.map(({ value, key, id }) => ({
@@ -58,6 +63,7 @@ async function deliver(messages: readonly { value: Delivery | string; key?: stri
       value: typeof value === "string" ? value : JSON.stringify(value),
       ...(id !== undefined && { headers: { ce_id: id, ce_source: "/supplier", ce_type: "goods.sent.v1" } }),
     })),
+    args,
   );
   sent += messages.length;
 }
@@ -114,6 +120,29 @@ test("malformed, too large, of an unknown SKU: dead letters; the others are book
   expect(await letters()).toEqual([]);
 });
 
+test("a tombstone is a dead letter, and nothing waits behind it; every compression of Kafka's is read", async () => {
+  const before = await available("MUG-001");
+  await deliver([
+    { key: "MUG-001", value: "<null>" },
+    { key: "MUG-001", value: { sku: "MUG-001", quantity: 1 } },
+  ]);
+  const one = [{ key: "MUG-001", value: { sku: "MUG-001", quantity: 1 } }];
+  await Promise.all(COMPRESSIONS.map(codec => deliver(one, "--compression-codec", codec)));
+  await handled();
+  expect(await available("MUG-001")).toBe(before + 1 + COMPRESSIONS.length);
+  const [letter, ...others] = await letters();
+  expect([letter.error.type, others]).toEqual(["MESSAGE_EMPTY", []]);
+  await anyCall("inventory.discardDeadLetter", { id: letter.id });
+});
+
+test("partitions that the topic gets while it is read are read too", async () => {
+  const before = await available("MUG-001");
+  await kafka.run("org.apache.kafka.tools.TopicCommand", ["--alter", "--topic", TOPIC, "--partitions", "9"]);
+  await deliver(Array.from({ length: 40 }, (_, i) => ({ key: `${i}`, value: { sku: "MUG-001", quantity: 1 } })));
+  await handled();
+  expect(await available("MUG-001")).toBe(before + 40);
+});
+
 test("two nodes share the topic, and what the first one had read stays booked once", async () => {
   const before = await available("MUG-001");
   const second = await brokers.start(catalog, inventory);
@@ -125,6 +154,26 @@ test("two nodes share the topic, and what the first one had read stays booked on
   await deliver(both);
   await handled();
   expect(await available("MUG-001")).toBe(before + 20);
+  await second.stop();
+});
+
+test("P3 two nodes that both believe to have all partitions, again and again, book each delivery once", async () => {
+  const before = await available("MUG-001");
+  const second = await brokers.start(catalog, inventory);
+  const file = new DatabaseSync(join(brokers.databases.folder, "inventory.sqlite"), { timeout: 5_000 });
+  // Each takes what it finds free, and the other one goes on with it until its next look.
+  const freeing = setInterval(() => file.exec("update leases set expires_at = 0"), 50);
+  try {
+    for (let round = 0; round < 3; round++) {
+      await deliver(Array.from({ length: 60 }, (_, i) => ({ key: `${i}`, value: { sku: "MUG-001", quantity: 1 } })));
+    }
+    await handled();
+  } finally {
+    clearInterval(freeing);
+    file.close();
+  }
+  expect(await available("MUG-001")).toBe(before + 180);
+  expect(await letters()).toEqual([]);
   await second.stop();
 });
 

@@ -5,11 +5,11 @@ import { copyFileSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { program } from "@valence/runtime/testing/servers";
-import { hasKubectl, manifestsOf, render, ROOT, type Manifest } from "./manifests.ts";
+import { broken as brokenCopy, hasKubectl, manifestsOf, render, ROOT, type Manifest } from "./manifests.ts";
 import * as policies from "./policies.ts";
 import { unknownFields, wrongValues } from "./schema.ts";
 
-const FOLDERS = ["k8s/base", "k8s/overlays/local", "k8s/overlays/monitored", "k8s/overlays/kafka"];
+const FOLDERS = ["k8s/base", ...["local", "monitored", "kafka", "cdn"].map(name => `k8s/overlays/${name}`)];
 
 test.each(globSync("k8s/**/*.yaml", { cwd: ROOT }))("%s is YAML", file => {
   expect(manifestsOf(readFileSync(join(ROOT, file), "utf8"))).not.toEqual([]);
@@ -43,13 +43,8 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
   });
 
   /** A copy of the local overlay with one mistake in it. */
-  function broken(kind: string, name: RegExp, spoil: (manifest: Manifest, all: Manifest[]) => void): Manifest[] {
-    const copy = structuredClone(local);
-    const found = copy.find(one => one.kind === kind && name.test(one.metadata.name));
-    if (!found) throw new Error(`there is no ${kind} ${name.source}`);
-    spoil(found, copy);
-    return copy;
-  }
+  const broken = (kind: string, name: RegExp, spoil: Parameters<typeof brokenCopy>[3]): Manifest[] =>
+    brokenCopy(local, kind, name, spoil);
   const pod = ({ spec }: Manifest) => spec.template.spec;
   const container = (manifest: Manifest) => pod(manifest).containers[0];
   const variable = (manifest: Manifest, name: string) => container(manifest).env.find((one: any) => one.name === name);
@@ -203,6 +198,11 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
       policies.environmentIsRead,
       "a service that there is not",
       () => broken("Deployment", /sagas/, one => (variable(one, "SERVICES").value = "checkouts")),
+    ],
+    [
+      policies.migrationComesFirst,
+      "its settings",
+      () => broken("ConfigMap", /^valence/, one => delete one.metadata.labels!["valence/apply"]),
     ],
     [
       policies.nothingIsKeptInAPod,

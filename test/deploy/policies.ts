@@ -12,6 +12,7 @@ import {
   matches,
   nodesOf,
   ofKind,
+  secretOf,
   variablesOf,
   workloadsOf,
   type Workload,
@@ -49,24 +50,30 @@ export function referencesExist(manifests: readonly Manifest[]): string[] {
   const find = (kind: string, name: string) => manifests.find(one => one.kind === kind && one.metadata.name === name);
   type Named = { name: string; key?: string; optional?: boolean };
   const missing = (from: string, kind: string, { name, key, optional = false }: Named): string[] => {
-    const found = find(kind, name);
     if (optional) return [];
-    if (found && (key === undefined || found.data?.[key] !== undefined)) return [];
+    const data = kind === "Secret" ? secretOf(manifests, name) : find(kind, name) && (find(kind, name)!.data ?? {});
+    if (data && (key === undefined || key in data)) return [];
     return [`${from} names ${kind} ${name}${key === undefined ? "" : `, key ${key}`}, which is not there`];
   };
   return [
-    ...ofKind(manifests, "HorizontalPodAutoscaler").flatMap(one =>
-      missing(idOf(one), one.spec.scaleTargetRef.kind, one.spec.scaleTargetRef),
+    ...ofKind(manifests, "HorizontalPodAutoscaler", "ScaledObject").flatMap(one =>
+      missing(idOf(one), one.spec.scaleTargetRef.kind ?? "Deployment", one.spec.scaleTargetRef),
     ),
     ...workloadsOf(manifests).flatMap(workload => [
       ...(workload.pod.serviceAccountName
         ? missing(workload.id, "ServiceAccount", { name: workload.pod.serviceAccountName })
         : []),
-      ...(workload.pod.volumes ?? []).flatMap((volume: any) =>
-        volume.configMap ? missing(workload.id, "ConfigMap", volume.configMap) : [],
-      ),
+      ...(workload.pod.volumes ?? []).flatMap(({ configMap, secret }: any) => [
+        ...(configMap ? missing(workload.id, "ConfigMap", configMap) : []),
+        ...(secret ? missing(workload.id, "Secret", { name: secret.secretName }) : []),
+        ...(secret?.items ?? []).flatMap(({ key }: any) =>
+          missing(workload.id, "Secret", { name: secret.secretName, key }),
+        ),
+      ]),
       ...containersOf(workload).flatMap(({ env = [], envFrom = [] }) => [
-        ...envFrom.flatMap((from: any) => missing(workload.id, "ConfigMap", from.configMapRef)),
+        ...envFrom.flatMap(({ configMapRef, secretRef }: any) =>
+          configMapRef ? missing(workload.id, "ConfigMap", configMapRef) : missing(workload.id, "Secret", secretRef),
+        ),
         ...env.flatMap(({ valueFrom = {} }: any) => [
           ...(valueFrom.secretKeyRef ? missing(workload.id, "Secret", valueFrom.secretKeyRef) : []),
           ...(valueFrom.configMapKeyRef ? missing(workload.id, "ConfigMap", valueFrom.configMapKeyRef) : []),
@@ -145,6 +152,9 @@ export function healthIsProbed(manifests: readonly Manifest[]): string[] {
       ...probes.map(probe => `${id} has no ${probe}`),
       ...(container.livenessProbe?.httpGet.path === "/health/live" ? [] : [`${id}: liveness asks for more than life`]),
       ...(container.startupProbe?.httpGet.path === "/health/startup" ? [] : [`${id}: a start is not asked for`]),
+      ...(container.readinessProbe?.httpGet.path === "/health/ready"
+        ? []
+        : [`${id}: it is not asked whether it is ready`]),
     ];
   });
 }
@@ -189,6 +199,24 @@ export function environmentIsRead(manifests: readonly Manifest[]): string[] {
   );
 }
 
+/** The Job that migrates is applied before the pods, with everything that it names and a release brings. */
+export function migrationComesFirst(manifests: readonly Manifest[]): string[] {
+  const isFirst = ({ metadata }: Manifest): boolean => metadata.labels?.["valence/apply"] === "first";
+  const jobs = workloadsOf(manifests).filter(({ manifest }) => manifest.kind === "Job");
+  const names = jobs.flatMap(({ pod }) => [
+    `ServiceAccount ${pod.serviceAccountName}`,
+    ...pod.containers.flatMap(({ envFrom = [] }: any) =>
+      envFrom.flatMap(({ configMapRef }: any) => (configMapRef ? [`ConfigMap ${configMapRef.name}`] : [])),
+    ),
+  ]);
+  const needed = manifests.filter(one => names.includes(idOf(one)) || jobs.some(({ manifest }) => manifest === one));
+  const pods = ofKind(manifests, "Deployment", "StatefulSet").filter(isFirst);
+  return [
+    ...needed.filter(one => !isFirst(one)).map(one => `${idOf(one)} comes too late for the migration`),
+    ...pods.map(one => `${idOf(one)} does not wait for the migration`),
+  ];
+}
+
 /** No pod keeps files or a payment provider of its own: the URLs of the shared servers are set. */
 export function nothingIsKeptInAPod(manifests: readonly Manifest[]): string[] {
   return nodesOf(manifests).flatMap(({ id, container, runs }) => {
@@ -213,9 +241,10 @@ export function gatewaysKnowTheirClients(manifests: readonly Manifest[]): string
     });
 }
 
-/** Every service runs in one Deployment. */
+/** Every service runs in one Deployment; a canary is a second one of the same role. */
 export function servicesRunOnce(manifests: readonly Manifest[]): string[] {
-  const running = nodesOf(manifests).flatMap(({ runs }) => runs);
+  const first = nodesOf(manifests).filter(({ workload }) => workload.labels["track"] !== "canary");
+  const running = first.flatMap(({ runs }) => runs);
   return [...new Set([...services, ...running])]
     .map(service => ({ service, times: running.filter(name => name === service).length }))
     .filter(({ service, times }) => times !== 1 || !services.includes(service))
@@ -285,7 +314,9 @@ export function resourcesAreAskedFor(manifests: readonly Manifest[]): string[] {
 /** A roll-out, a drain of a machine and an autoscaler take one pod at a time, and do not contradict each other. */
 export function disruptionsAreBounded(manifests: readonly Manifest[]): string[] {
   const budgets = ofKind(manifests, "PodDisruptionBudget");
-  const scaled = ofKind(manifests, "HorizontalPodAutoscaler").map(({ spec }) => spec.scaleTargetRef.name);
+  const scaled = ofKind(manifests, "HorizontalPodAutoscaler", "ScaledObject").map(
+    ({ spec }) => spec.scaleTargetRef.name,
+  );
   return ofKind(manifests, "Deployment").flatMap(one => {
     const { template, replicas, strategy } = one.spec;
     const labels = template.metadata.labels;

@@ -11,7 +11,14 @@ const run = promisify(execFile);
 
 /** Packages of the kinds that are not Kubernetes' own, by their group. */
 const OPERATORS: Readonly<Record<string, string>> = {
+  "cert-manager.io": "@kubernetes-models/cert-manager",
+  "external-secrets.io": "@kubernetes-models/external-secrets",
+  "keda.sh": "@kubernetes-models/keda",
   "monitoring.coreos.com": "@kubernetes-models/prometheus-operator",
+  "networking.istio.io": "@kubernetes-models/istio",
+  "postgresql.cnpg.io": "@kubernetes-models/cloudnative-pg",
+  "security.istio.io": "@kubernetes-models/istio",
+  "telemetry.istio.io": "@kubernetes-models/istio",
 };
 const moduleOf = ({ apiVersion, kind }: Manifest): string =>
   `${OPERATORS[apiVersion.split("/")[0]!] ?? "kubernetes-models"}/${apiVersion}/${kind}`;
@@ -30,16 +37,34 @@ export async function wrongValues(manifests: readonly Manifest[]): Promise<strin
   return (await Promise.all(found)).flat();
 }
 
-/** Unknown fields. The compiler reports the first one of each manifest. */
+/**
+ * Fields of a literal that its type does not have, at any depth. TypeScript's own check of literals misses those inside a union of
+ * types, as Istio's are.
+ */
+const UNKNOWN = `
+type Keys<T> = T extends unknown ? keyof T : never;
+type Item<T> = T extends readonly (infer I)[] ? I : never;
+type At<T, K> = T extends unknown ? (K extends keyof T ? NonNullable<T[K]> : never) : never;
+type Unknown<L, T> = L extends readonly unknown[]
+  ? Unknown<L[number], Item<T>>
+  : L extends object
+    ? { [K in keyof L]: K extends Keys<T> ? Unknown<L[K], At<T, K>> : K }[keyof L]
+    : never;
+type Known<L, T> = [Unknown<L, T>] extends [never] ? "known" : Unknown<L, T>;
+`;
+
+/** Unknown fields. The compiler reports one of each manifest. */
 export async function unknownFields(manifests: readonly Manifest[]): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), "manifests-"));
   try {
     await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
-    const literals = manifests.map(
-      (manifest, i) =>
-        `export const m${i}: import("${moduleOf(manifest)}").I${manifest.kind} = ${JSON.stringify(manifest)};`,
-    );
-    await writeFile(join(folder, "manifests.ts"), literals.join("\n"));
+    const types = UNKNOWN.split("\n");
+    const literals = manifests.map((manifest, i) => {
+      const type = `import("${moduleOf(manifest)}").I${manifest.kind}`;
+      const literal = `const m${i} = ${JSON.stringify(manifest)} as const;`;
+      return `${literal} export const known${i}: Known<typeof m${i}, ${type}> = "known";`;
+    });
+    await writeFile(join(folder, "manifests.ts"), [...types, ...literals].join("\n"));
     const flags =
       "--noEmit --strict --skipLibCheck --target esnext --module esnext --moduleResolution bundler --types".split(" ");
     const compiler = join(ROOT, "node_modules/typescript/bin/tsc");
@@ -49,7 +74,7 @@ export async function unknownFields(manifests: readonly Manifest[]): Promise<str
     const { stdout } = error as { stdout?: string };
     if (!stdout) throw error;
     return [...stdout.matchAll(/^manifests\.ts\((\d+),\d+\): error \w+: (.*)$/gm)].map(
-      ([, line, message]) => `${idOf(manifests[Number(line) - 1]!)}: ${message}`,
+      ([, line, message]) => `${idOf(manifests[Number(line) - 1 - UNKNOWN.split("\n").length]!)}: ${message}`,
     );
   } finally {
     await rm(folder, { recursive: true });

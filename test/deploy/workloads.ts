@@ -26,7 +26,7 @@ export const workloadsOf = (manifests: readonly Manifest[]): Workload[] =>
   });
 export const containersOf = ({ pod }: Workload): any[] => pod.containers;
 /** Our containers run our image; those that are nodes of the cluster name their services. */
-export const isOurs = ({ image }: any): boolean => /^valence[:@]/.test(image);
+export const isOurs = ({ image }: any): boolean => /(?:^|\/)valence[:@]/.test(image);
 export const matches = (selector: Labels, labels: Labels): boolean =>
   Object.entries(selector).length > 0 && Object.entries(selector).every(([key, value]) => labels[key] === value);
 
@@ -51,17 +51,18 @@ export function variablesOf(container: any, manifests: readonly Manifest[]): Var
   const labels = workloadsOf(manifests).find(workload => containersOf(workload).includes(container))?.labels ?? {};
   const data = (kind: string, name: string): Record<string, string> =>
     manifests.find(one => one.kind === kind && one.metadata.name === name)?.data ?? {};
+  const secret = (name: string): Record<string, string | undefined> => secretOf(manifests, name) ?? {};
   const referred = ({ secretKeyRef, configMapKeyRef, fieldRef }: any): string | undefined => {
     if (fieldRef?.fieldPath === "metadata.name") return "pod-1";
     if (fieldRef) return labels[/^metadata\.labels\['(.*)'\]$/.exec(fieldRef.fieldPath)?.[1] ?? ""];
     if (configMapKeyRef) return data("ConfigMap", configMapKeyRef.name)[configMapKeyRef.key];
-    const encoded = secretKeyRef && data("Secret", secretKeyRef.name)[secretKeyRef.key];
-    return encoded && Buffer.from(encoded, "base64").toString();
+    return secretKeyRef && secret(secretKeyRef.name)[secretKeyRef.key];
   };
   const given: Variable[] = [
-    ...envFrom.flatMap(({ configMapRef }: any) =>
-      Object.entries(data("ConfigMap", configMapRef.name)).map(([name, value]) => ({ name, value, isLiteral: true })),
-    ),
+    ...envFrom.flatMap(({ configMapRef, secretRef }: any) => {
+      const all = configMapRef ? data("ConfigMap", configMapRef.name) : secret(secretRef.name);
+      return Object.entries(all).map(([name, value]) => ({ name, value, isLiteral: configMapRef !== undefined }));
+    }),
     ...env.map(({ name, value, valueFrom }: any) => ({
       name,
       value: valueFrom ? referred(valueFrom) : value,
@@ -73,3 +74,29 @@ export function variablesOf(container: any, manifests: readonly Manifest[]): Var
     text.replaceAll(/\$\((\w+)\)/g, (whole, name) => given.slice(0, at).find(one => one.name === name)?.value ?? whole);
   return given.map((variable, at) => ({ ...variable, value: variable.value && expanded(variable.value, at) }));
 }
+
+/**
+ * The values of a Secret, by key: those of its own, or the texts that an operator makes it of. An ExternalSecret's texts have `x`
+ * for what lies in the store, and a value that lies there as a whole is undefined. Undefined when nothing here makes the Secret.
+ */
+export function secretOf(manifests: readonly Manifest[], name: string): Secret | undefined {
+  const own = manifests.find(one => one.kind === "Secret" && one.metadata.name === name)?.data;
+  if (own)
+    return Object.fromEntries(Object.entries(own).map(([key, text]) => [key, Buffer.from(text, "base64").toString()]));
+  const external = ofKind(manifests, "ExternalSecret").find(({ spec }) => spec.target.name === name)?.spec;
+  if (external) {
+    const templates = Object.entries<string>(external.target.template?.data ?? {});
+    // With a template the Secret has what the template names, and nothing else.
+    if (templates.length === 0) return keysOnly((external.data ?? []).map(({ secretKey }: any) => secretKey));
+    const text = (template: string) =>
+      /^\{\{[^}]*\}\}$/.test(template) ? undefined : template.replaceAll(/\{\{.*?\}\}/g, "x");
+    return Object.fromEntries(templates.map(([key, template]) => [key, text(template)]));
+  }
+  const isCertificate = ofKind(manifests, "Certificate").some(({ spec }) => spec.secretName === name);
+  if (isCertificate) return keysOnly(["tls.crt", "tls.key", "ca.crt"]);
+  // CloudNativePG makes its own authority.
+  const isAuthority = ofKind(manifests, "Cluster").some(({ metadata }) => `${metadata.name}-ca` === name);
+  return isAuthority ? keysOnly(["ca.crt"]) : undefined;
+}
+const keysOnly = (keys: readonly string[]): Secret => Object.fromEntries(keys.map(key => [key, undefined]));
+type Secret = Record<string, string | undefined>;

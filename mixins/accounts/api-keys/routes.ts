@@ -1,12 +1,12 @@
 // The HTTP routes of API keys.
-import { route, type Route } from "../../gateway/index.ts";
+import { route } from "../../gateway/index.ts";
 import { paged } from "../pages.ts";
 import { keyContract } from "./contract.ts";
 
 const { createApiKey, apiKeys, revokeApiKey } = keyContract.actions;
 const { user, id } = revokeApiKey.params;
 
-export const keyRoutes = (): Route[] => [
+export const keyRoutes = () => [
   route("POST /me/keys", "accounts.createApiKey", {
     summary: "Make an API key for a machine: it is shown once. Without `expiresAt` it lasts 90 days; a year at most",
     body: createApiKey.params,

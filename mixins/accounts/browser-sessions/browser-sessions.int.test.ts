@@ -33,7 +33,7 @@ describe("a log-in by a page", () => {
       "SameSite=Lax",
     ]);
     expect(text).not.toContain(value!.split("=")[1]);
-    expect(headers.get("cache-control")).toBe("no-store");
+    expect(headers.get("cache-control")).toBe("private, no-store");
     const me = await house.http("GET", "/session", { cookie });
     expect([me.status, me.json]).toEqual([200, { user: json.user }]);
   });

@@ -1,12 +1,12 @@
 // The HTTP routes of browser sessions. The cookies are the gateway's.
 import Type, { type TSchema } from "typebox";
-import { route, type Route } from "../../gateway/index.ts";
+import { route } from "../../gateway/index.ts";
 import type { AccountsContract } from "../contract.ts";
 
 /** Name of a session, of those that the gateway declares; default its first. */
 const sessionName: TSchema = Type.Optional(Type.String({ maxLength: 32 }));
 
-export const browserSessionRoutes = ({ actions: { openSession } }: AccountsContract): Route[] => [
+export const browserSessionRoutes = ({ actions: { openSession } }: AccountsContract) => [
   route("POST /session", "accounts.openSession", {
     summary: "Log a browser in: its session is a cookie that no script can read. `for` names one of several sessions",
     access: "public",

@@ -58,6 +58,8 @@ export interface Found {
   readonly outcome: Outcome;
   /** Absent for an answer that is not kept. */
   readonly entry: Entry | undefined;
+  /** Whether it may be from before a change that is known by now: no other cache may keep it for long. */
+  readonly isOvertaken?: boolean;
 }
 /** A fill that is under way. Its tags are known when it ends. */
 interface Fill {
@@ -165,7 +167,8 @@ export class AnswerCache {
       .then(filled => {
         if (!filled) return undefined;
         const { answer, tags } = filled;
-        return { answer, tags, outcome: "miss" as const, entry: this.#store(ask, filled, begun) };
+        const isOvertaken = !this.#isCurrent(tags, begun);
+        return { answer, tags, outcome: "miss" as const, isOvertaken, entry: this.#store(ask, filled, begun) };
       })
       .finally(() => {
         if (this.#fills.get(ask.key)?.found === found) this.#fills.delete(ask.key);

@@ -9,7 +9,7 @@ import { stepFor, type Answer, type Exchange, type Parts, type Step } from "../e
 import { limits } from "../limits.ts";
 import type { ActionTarget, Request, Route } from "../route/route.ts";
 import type { Filled, Found } from "./answer-cache.ts";
-import { cacheControlOf, surrogateKeyOf, type CachePolicy } from "./cache-policy.ts";
+import { cacheControlOf, OVERTAKEN, tagHeadersOf, type CachePolicy } from "./cache-policy.ts";
 
 export const answerFromCache = ({ broker, answers }: Parts): Step =>
   stepFor(isCached, async (exchange, next) => {
@@ -28,7 +28,8 @@ export const answerFromCache = ({ broker, answers }: Parts): Step =>
     });
     if (!found) return undefined;
     exchange.kept = found.entry;
-    return { ...found.answer, headers: { ...found.answer.headers, ...agedHeaders(answers, found) } };
+    const headers = { ...found.answer.headers, ...agedHeaders(answers, found), ...(found.isOvertaken && OVERTAKEN) };
+    return { ...found.answer, headers };
   });
 
 const isCached = ({ target }: Route): boolean =>
@@ -52,7 +53,7 @@ function filledOf(cache: CachePolicy<any>, answer: Answer, request: Request): Fi
   const headers = {
     ...answer.headers,
     "Cache-Control": cacheControlOf(cache),
-    ...(tags.length > 0 && { "Surrogate-Key": surrogateKeyOf(tags) }),
+    ...tagHeadersOf(tags),
   };
   return { answer: { ...answer, headers }, tags, bytes: JSON.stringify(answer.body).length };
 }

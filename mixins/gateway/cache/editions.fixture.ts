@@ -56,7 +56,7 @@ const presses = defineContract({
 });
 const accounts = defineContract({ service: "accounts", actions: { jwks: { params: {}, returns: Any } } });
 
-const kept = { maxAge: 5, sMaxAge: 10, staleWhileRevalidate: 20 };
+const kept = { maxAge: 5, sMaxAge: 10, staleWhileRevalidate: 20, staleIfError: 30 };
 const tagOf = (edition: string) => `edition:${edition}`;
 const routes = [
   looseRoute("GET /editions", "editions.list", {

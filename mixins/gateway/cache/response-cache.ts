@@ -48,6 +48,7 @@ interface Form {
 /** Header fields that are the answer's; any other may be about the client that asked (a cookie, its limit, its time). */
 const OF_THE_ANSWER: ReadonlySet<string> = new Set([
   "cache-control",
+  "cache-tag",
   "content-disposition",
   "content-language",
   "content-location",

@@ -72,6 +72,16 @@ const OF_CALLS = Object.fromEntries(
   ),
 );
 
+/** Codes of problems that any route may answer, whatever its action does. `INTERNAL` is a bug of ours. */
+export type UsualCode =
+  | keyof typeof gatewayErrors
+  | keyof typeof callErrors
+  | keyof typeof actorErrors
+  | keyof typeof storeErrors
+  | keyof typeof databaseErrors
+  | keyof typeof redisErrors
+  | "INTERNAL";
+
 /** The settings that decide about them besides the route. */
 export interface Rules {
   /** Whether it asks for a permission, or for a person. */

@@ -12,6 +12,7 @@ import {
   type Data,
   type EventName,
   type ParamsOf,
+  type RefusalsOf,
   type ResultOf,
   type Role,
   type User,
@@ -71,19 +72,20 @@ interface Places<P extends TProperties, Q extends TProperties, B extends TProper
   /** A body for the API's description. Default: one made from the schema. */
   readonly example?: object;
 }
-interface Answers<A extends ActionName> {
+type Status = 200 | 201 | 202 | 204;
+interface Answers<A extends ActionName, F extends string, S extends Status> {
   /** Default 200; 204 sends no body. */
-  readonly status?: 200 | 201 | 202 | 204;
+  readonly status?: S;
   /** The field of the answer that has the rows of a list: pages link to each other, and come as CSV too. */
-  readonly list?: keyof ResultOf<A> & string;
+  readonly list?: F & keyof ResultOf<A>;
   /**
    * The field of the answer that has lines of text, of an action that answers by pages (`cursor`, `nextCursor`). A client gets
    * the lines of all pages as NDJSON while they are read, or one page as JSON if it prefers that.
    */
-  readonly lines?: keyof ResultOf<A> & string;
+  readonly lines?: F & keyof ResultOf<A>;
   /** `Location` of the resource that was made. */
   readonly location?: (result: ResultOf<A>) => string;
-  /** Default `no-store`. */
+  /** Default `private, no-store`. */
   readonly cacheControl?: string;
   /** Whether and for how long the gateway, and caches before it, may keep the answer; for reads. */
   readonly cache?: CachePolicy<ResultOf<A>>;
@@ -179,6 +181,33 @@ export interface ActionTarget {
   readonly representation: Representation | undefined;
 }
 
+/**
+ * A route as typed clients see it. `types` is there for the compiler alone: no route has it. `line` is that of the route, after
+ * the version's own part of the URL in a later version (`GET /v2/loans`); `rows` is the field of the answer that has the rows
+ * of a list, `event` the data of one event of a stream.
+ */
+export interface TypedRoute<T extends RouteTypes = RouteTypes> extends Route {
+  readonly types?: T;
+}
+export interface RouteTypes {
+  readonly line: string;
+  readonly path: unknown;
+  readonly query: unknown;
+  readonly body: unknown;
+  readonly answer?: unknown;
+  readonly rows?: string;
+  readonly event?: unknown;
+  /** Codes with which its action may refuse. */
+  readonly refusals: string;
+}
+/** The types of routes, by line. */
+export type TypesOf<R extends readonly Route[]> = {
+  [X in R[number] as LineOf<X>]: X extends TypedRoute<infer T> ? T : never;
+};
+
+/** Routes whose types nobody knows have no line. */
+type LineOf<X> = X extends TypedRoute<infer T> ? (string extends T["line"] ? never : T["line"]) : never;
+
 /** An event in the answer of a history. */
 export interface StreamedEvent {
   readonly type: string;
@@ -188,7 +217,7 @@ export interface StreamedEvent {
   readonly at: string;
   readonly data: unknown;
 }
-interface Streams<A extends ActionName, P extends TProperties> extends Places<P, {}, {}> {
+interface Streams<A extends ActionName, P extends TProperties, D extends object> extends Places<P, {}, {}> {
   /** Singular name of the events' actor, the prefix of their types. */
   readonly actor: string;
   /** Types that end the actor's history: the stream ends with them. */
@@ -196,7 +225,7 @@ interface Streams<A extends ActionName, P extends TProperties> extends Places<P,
   /** Params of the action but `from`, which the gateway sets: the version at which the answer begins. */
   readonly params: (request: Request<Data<P>, {}, {}>) => Omit<ParamsOf<A>, "from">;
   /** The fields of one event that the client sees. */
-  readonly data: (event: StreamedEvent, request: Request<Data<P>, {}, {}>) => object;
+  readonly data: (event: StreamedEvent, request: Request<Data<P>, {}, {}>) => D;
 }
 
 /** The action that an event stream reads, and the part of each event that it sends. */
@@ -213,16 +242,27 @@ export const API = "/api/v1";
 
 /** `route("POST /loans", "loans.open", { …, params: ({ body, user }) => … })` */
 export function route<
+  const L extends string,
   A extends ActionName,
   P extends TProperties = {},
   Q extends TProperties = {},
   B extends TProperties = {},
+  const F extends string = never,
+  S extends Status = 200,
 >(
-  line: string,
+  line: L,
   action: A,
   spec: Places<P, Q, B> &
-    Answers<A> & { readonly params: (request: Request<Data<P>, Data<Q>, Data<B>>) => ParamsOf<A> },
-): Route {
+    Answers<A, F, S> & { readonly params: (request: Request<Data<P>, Data<Q>, Data<B>>) => ParamsOf<A> },
+): TypedRoute<{
+  line: L;
+  path: Data<P>;
+  query: Data<Q>;
+  body: Data<B>;
+  answer: S extends 204 ? undefined : ResultOf<A>;
+  rows: F;
+  refusals: RefusalsOf<A>;
+}> {
   const { params, status = 200, location, cacheControl, cache, invalidates, contentLocation } = spec;
   const { versioned = false, idempotent = false, secret = false, signedBy, session, list, lines } = spec;
   checkPolicy(line, spec.access, cache);
@@ -251,11 +291,16 @@ export function route<
  * version `from` on; it decides about access, since it is called for each read as the user of the request.
  * `eventStream("GET /loans/:id/stream", "loans.history", { actor: "loan", last: ["loan.returned"], … })`
  */
-export function eventStream<A extends ActionName, P extends TProperties = {}>(
-  line: string,
+export function eventStream<
+  const L extends string,
+  A extends ActionName,
+  P extends TProperties = {},
+  D extends object = object,
+>(
+  line: L,
   action: A & (ResultOf<A> extends { readonly events: readonly StreamedEvent[] } ? unknown : never),
-  spec: Streams<A, P>,
-): Route {
+  spec: Streams<A, P, D>,
+): TypedRoute<{ line: L; path: Data<P>; query: {}; body: {}; event: D; refusals: RefusalsOf<A> }> {
   const { actor, last, params, data } = spec;
   return { ...placed(line, spec), target: { stream: { action, actor, last: new Set(last), params, data } } };
 }

@@ -85,7 +85,7 @@ test("history first, then each change once as it is committed", async () => {
   const loan = newLoan(3);
   const stream = await open(loan.id);
   expect(stream.response.headers["content-type"]).toBe("text/event-stream");
-  expect(stream.response.headers["cache-control"]).toBe("no-store, no-transform");
+  expect(stream.response.headers["cache-control"]).toBe("private, no-store, no-transform");
   await until("history", () => stream.ids().length === 3);
   loan.add();
   await until("the change", () => stream.ids().length === 4);

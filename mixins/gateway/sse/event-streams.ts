@@ -13,7 +13,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "moleculer";
-import { answersHead, drained } from "../../http/siblings.ts";
+import { answersHead, drained, NOT_KEPT } from "../../http/siblings.ts";
 import type { Refusal, Clock } from "../../kernel/index.ts";
 import type { Verified } from "../auth/authentication.ts";
 import { gatewayErrors } from "../errors.ts";
@@ -133,10 +133,10 @@ class EventStream {
     let events = await this.#resume();
     if (this.#closed && !this.#res.destroyed) throw this.#expired ? tokenExpired() : gatewayErrors.STOPPING();
     if (this.#closed) return;
-    if (events === "over") return void this.#res.writeHead(204, { "Cache-Control": "no-store" }).end();
+    if (events === "over") return void this.#res.writeHead(204, { "Cache-Control": NOT_KEPT }).end();
     this.#res.writeHead(200, {
       "Content-Type": EVENT_STREAM,
-      "Cache-Control": "no-store, no-transform",
+      "Cache-Control": `${NOT_KEPT}, no-transform`,
       "X-Accel-Buffering": "no",
     });
     if (answersHead(this.#res)) return void this.#res.end();

@@ -37,11 +37,11 @@ export interface Succession {
  * say that they are deprecated. Throws Misconfigured for a line that is no route, and for a shape of other fields than
  * the route has.
  */
-export function withSuccessors(
+export function withSuccessors<R extends Route>(
   version: Version,
-  routes: readonly Route[],
+  routes: readonly R[],
   successions: Readonly<Record<string, Succession>>,
-): Route[] {
+): (R | Route)[] {
   const prefix = `${API.slice(0, API.lastIndexOf("/"))}/${version.name}`;
   const retires = {
     prefix: API,

@@ -38,7 +38,8 @@ const gatewayOf = (setting: Setting): Result[] => [
 const KNOWN = new Set(
   (
     "admin administrator changeme change-me default example guest letmein nats pass passw0rd password password1 postgres " +
-    "qwerty redis root s3cret secret test user valence welcome 12345678 123456789 1234567890 0123456789abcdef valence-metrics-token"
+    "qwerty redis root s3cret secret test user valence welcome 12345678 123456789 1234567890 0123456789abcdef valence-metrics-token " +
+    "valence-purge-token"
   ).split(" "),
 );
 /** Phrases, without what stands between their words. */

@@ -100,7 +100,7 @@ async function followed(
   { call, terminal, signal }: Surroundings,
 ): Promise<unknown> {
   while (!signal.aborted) {
-    const answer = await call(action, paramsOf(params));
+    const answer = await call(action, paramsOf(params, begun));
     const now = progress(answer, params, begun);
     if (now.isDone) return answer;
     if (now.trouble !== undefined) throw new Misconfigured(`${said}: ${now.trouble}`);

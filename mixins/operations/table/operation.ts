@@ -31,7 +31,8 @@ export interface Progress {
 /** What goes on after the answer: `action` is asked again until it is done. */
 export interface Following {
   readonly action: ActionName;
-  readonly params: (params: Readonly<Record<string, unknown>>) => object;
+  /** `begun`: the operation's answer. */
+  readonly params: (params: Readonly<Record<string, unknown>>, begun: any) => object;
   /** Pure. `params` and `begun` are those of the operation, `answer` is the action's. */
   readonly progress: (answer: any, params: Readonly<Record<string, unknown>>, begun: any) => Progress;
 }
@@ -88,10 +89,13 @@ export interface Operation extends OperationSpec {
  * The operations of a service, one for each action of its contract: an action that is left out does not compile. Throws
  * TypeError for an action without permission, and for a command or a path that names a param which the action does not have.
  */
-export const operationsOf = <K extends AnyContract>(
+export const operationsOf = <
+  K extends AnyContract,
+  const T extends { readonly [X in keyof K["actions"] & string]: OperationSpec },
+>(
   contract: K,
-  specs: { readonly [X in keyof K["actions"] & string]: OperationSpec },
-): readonly Operation[] =>
+  specs: T,
+): readonly OperationsOf<K, T>[] =>
   Object.entries(specs as Record<string, OperationSpec>).map(([name, spec]) => {
     const { params, returns } = contract.actions[name] as { params: TProperties; returns: TSchema };
     const action = `${contract.service}.${name}` as ActionName;
@@ -100,8 +104,24 @@ export const operationsOf = <K extends AnyContract>(
     const pattern = readPattern(spec.command);
     const strange = [...namesIn(pattern), ...pathParamsOf(spec.http)].find(param => !Object.hasOwn(params, param));
     if (strange !== undefined) throw new TypeError(`${action} has no param ${strange}`);
-    return { ...spec, action, permission, params, returns, pattern };
+    return { ...spec, action, permission, params, returns, pattern } as never;
   });
+
+/** The operations of a contract, each with the types of its route. */
+type OperationsOf<K extends AnyContract, T> = {
+  [X in keyof T]: TypedOperation<{
+    action: `${K["service"]}.${X & string}`;
+    http: T[X] extends { readonly http: infer L extends string } ? L : string;
+    rows: T[X] extends
+      { readonly lines: infer F extends string } | { readonly view: { readonly list: infer F extends string } }
+      ? F
+      : never;
+  }>;
+}[keyof T];
+/** `types` is there for the compiler alone. */
+export interface TypedOperation<T> extends Operation {
+  readonly types?: T;
+}
 
 /** Params that a command takes by their place. */
 export const namesIn = ({ places, flag }: Pattern): string[] => [

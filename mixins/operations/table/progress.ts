@@ -36,3 +36,22 @@ export const verifying: Following = {
     isDone: state === "done",
   }),
 };
+
+/** A job is followed by its id. */
+export const working: Following = {
+  action: "ops.job",
+  params: (_params, { id }: { id: string }) => ({ id }),
+  progress({
+    done,
+    total,
+    state,
+    trouble,
+  }: {
+    done: number;
+    total: number;
+    state: string;
+    trouble?: string;
+  }): Progress {
+    return { done, total, isDone: state !== "running", ...(trouble !== undefined && { trouble }) };
+  },
+};

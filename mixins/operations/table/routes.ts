@@ -1,11 +1,49 @@
-// The HTTP routes of a table of operations, for administrators.
-import { omit, pick } from "../../contract/index.ts";
-import { route, type Request, type Route } from "../../gateway/index.ts";
-import { pathParamsOf, type Operation } from "./operation.ts";
+// The HTTP routes of a table of operations, for administrators and those who look on.
+import {
+  omit,
+  pick,
+  type ActionName,
+  type ParamsOf,
+  type RefusalsOf,
+  type ResultOf,
+  type Role,
+} from "../../contract/index.ts";
+import { route, type Request, type Route, type TypedRoute } from "../../gateway/index.ts";
+import { pathParamsOf, type Operation, type TypedOperation } from "./operation.ts";
+
+/** The route of an operation, with its types. */
+export type RouteOf<O> =
+  O extends TypedOperation<{
+    action: infer A extends ActionName;
+    http: infer L extends string;
+    rows: infer F extends string;
+  }>
+    ? TypedRoute<{
+        line: L;
+        path: Pick<ParamsOf<A>, PathParams<L> & keyof ParamsOf<A>>;
+        query: L extends `GET ${string}` ? Omit<ParamsOf<A>, PathParams<L>> : {};
+        body: L extends `GET ${string}` ? {} : Omit<ParamsOf<A>, PathParams<L>>;
+        answer: ResultOf<A>;
+        rows: F;
+        refusals: RefusalsOf<A>;
+      }>
+    : never;
+type PathParams<L extends string> = L extends `${string}/:${infer Rest}`
+  ? Rest extends `${infer Name}/${infer More}`
+    ? Name | PathParams<`/${More}`>
+    : Rest
+  : never;
+
+/** What only reads is open to those who look on, too. */
+export const accessFor = ({ permission }: Pick<Operation, "permission">): readonly Role[] =>
+  permission.endsWith(":read") ? ["admin", "viewer"] : ["admin"];
 
 /** Params that the path names come from there, all others by query or, for what changes something, by body. */
-export function routeOf({
+export const routeOf = <O extends Operation>(operation: O): RouteOf<O> => untypedRouteOf(operation) as never;
+
+function untypedRouteOf({
   action,
+  permission,
   http,
   summary,
   priority,
@@ -20,7 +58,7 @@ export function routeOf({
   const place = http.startsWith("GET ") ? "query" : "body";
   const spec = {
     summary,
-    access: "admin",
+    access: accessFor({ permission }),
     ...(isForPersons && { keys: false }),
     ...(secret && { secret }),
     priority,

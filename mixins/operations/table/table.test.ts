@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import Type from "typebox";
 import { auditContract } from "../../audit/index.ts";
-import { defineContract } from "../../contract/index.ts";
+import { defineContract, isAllowed } from "../../contract/index.ts";
 import { contract } from "../contract.ts";
 import { Operations } from "../operations.ts";
 import { auditRoutes, operationsRoutes } from "../routes.ts";
@@ -30,10 +30,11 @@ describe.each(table.map(operation => [operation.action, operation] as const))("%
     if (service === "ops")
       expect(Operations().actions![name]).toMatchObject({ permission: operation.permission, visibility: "public" });
     // A person without the role does not come as far as the action.
-    expect(route).toMatchObject({ access: "admin", summary: operation.summary });
     // A command that is only supposed comes with its params: a read with a body.
     const isRead = route.method === "GET" || action === "ops.whatIf";
     expect(operation.permission.endsWith(":read")).toBe(isRead);
+    expect(route).toMatchObject({ access: isRead ? ["admin", "viewer"] : ["admin"], summary: operation.summary });
+    expect(isAllowed({ id: "vic", roles: ["viewer"] }, operation.permission)).toBe(isRead);
   });
 
   test("takes each param of its action from one place", () => {

@@ -2,13 +2,13 @@
 // description, and the list in docs/operations.md.
 import { auditContract } from "../../audit/index.ts";
 import { contract } from "../contract.ts";
-import { operationsOf, type Operation } from "./operation.ts";
-import { rebuilding, verifying } from "./progress.ts";
+import { operationsOf } from "./operation.ts";
+import { rebuilding, verifying, working } from "./progress.ts";
 
 /** An operator acts when something is wrong: under overload too. */
 const priority = "critical";
 
-export const operationsTable: readonly Operation[] = operationsOf(contract, {
+export const operationsTable = operationsOf(contract, {
   circuits: {
     command: "circuits",
     summary: "Circuits between the nodes: state, failures, since when, and the next try; the open ones first",
@@ -152,6 +152,46 @@ export const operationsTable: readonly Operation[] = operationsOf(contract, {
       "sagas compensate --reason OUT_OF_PRINT --older-than-minutes 60 --note lost",
     ],
   },
+  startJob: {
+    command: "job <operation>",
+    summary:
+      "Retry or compensate all stuck sagas of a kind in the background, with progress; `sagas retry --dry-run` tells which",
+    http: "POST /ops/jobs",
+    priority,
+    view: { tables: { refused: ["type", "sagas", "ids"] } },
+    asks: "All stuck sagas of the kind are sent on, however many there are.",
+    follow: working,
+    examples: [
+      'job retrySagas --reason OUT_OF_PRINT --note "the printer is back" --yes',
+      "job compensateSagas --name borrowing --older-than-minutes 60 --note lost --no-wait",
+    ],
+  },
+  jobs: {
+    command: "jobs",
+    summary: "Jobs of every node, the newest first: how far they are, and what refused",
+    http: "GET /ops/jobs",
+    priority,
+    view: {
+      tables: { jobs: ["id", "operation", "state", "done", "total", "sentOn", "by", "note", "startedAt", "trouble"] },
+    },
+    examples: ["jobs"],
+  },
+  job: {
+    command: "jobs <id>",
+    summary: "One job: how far it is, and what refused",
+    http: "GET /ops/jobs/:id",
+    priority,
+    view: { tables: { refused: ["type", "sagas", "ids"] } },
+    examples: ["jobs 0198c7a0-0000-7000-8000-000000000000"],
+  },
+  stopJob: {
+    command: "jobs <id> stop",
+    summary: "End a job after the part that it is at; what it did stays done",
+    http: "POST /ops/jobs/:id/stop",
+    priority,
+    view: {},
+    examples: ["jobs 0198c7a0-0000-7000-8000-000000000000 stop"],
+  },
   overview: {
     command: "overview",
     summary: "What needs a person, since when, and the command that looks further",
@@ -160,6 +200,15 @@ export const operationsTable: readonly Operation[] = operationsOf(contract, {
     view: { tables: { needs: ["kind", "count", "oldest", "says", "command"] } },
     fails: ({ isWell }) => isWell === false,
     examples: ["overview"],
+  },
+  search: {
+    command: "search <q>",
+    summary:
+      "Anything by its id or the beginning of it: actor, saga, trace, request, node, projection, consumer, person",
+    http: "GET /ops/search",
+    priority,
+    view: { tables: { hits: ["kind", "id", "title", "service"] } },
+    examples: ["search 0198c7", "search shelf"],
   },
   timers: {
     command: "timers",
@@ -482,7 +531,7 @@ export const operationsTable: readonly Operation[] = operationsOf(contract, {
   },
 });
 
-export const auditTable: readonly Operation[] = operationsOf(auditContract, {
+export const auditTable = operationsOf(auditContract, {
   list: {
     command: "audit",
     summary: "What happened, the newest first: of a subject, a type of actor, a person, a time",

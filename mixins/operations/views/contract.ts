@@ -14,6 +14,8 @@ import {
   page,
   sagaName,
   service,
+  silent,
+  silentToo,
 } from "../params.ts";
 
 const state = Type.Optional(Type.Enum(["open", "running", "compensating", "stuck", "completed", "compensated"]));
@@ -24,6 +26,7 @@ const bulk = {
   ...sagasLike,
   note: required,
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500 })),
+  after,
   dryRun: Type.Optional(Type.Boolean()),
 };
 const bulkAnswer = Type.Object({
@@ -33,6 +36,7 @@ const bulkAnswer = Type.Object({
   ids: Type.Array(Type.String()),
   refused: Type.Array(Answer),
   hasMore: Type.Boolean(),
+  nextAfter: Type.Optional(Type.String()),
 });
 const version = Type.Integer({ minimum: 0 });
 const actor = { type: name, id: ActorId };
@@ -41,7 +45,40 @@ const trace = Type.String({
   pattern: "^([0-9a-f]{2}-)?[0-9a-f]{32}(-[0-9a-f]{16}-[0-9a-f]{2})?$",
   examples: ["0af7651916cd43dd8448eb211c80319c"],
 });
-const silent = Type.Array(Type.String());
+
+/** The operation that looks further, with its params. */
+const Look = Type.Object(
+  { action: Type.String(), params: Type.Record(Type.String(), Type.Unknown()) },
+  { title: "Look" },
+);
+
+/** Something that needs a person. */
+const Need = Type.Object(
+  {
+    kind: Type.String(),
+    count: Type.Integer(),
+    oldest: Type.Optional(Type.String()),
+    newest: Type.Optional(Type.String()),
+    newestId: Type.Optional(Type.String()),
+    says: Type.String(),
+    command: Type.String(),
+    look: Look,
+  },
+  { title: "Need" },
+);
+
+/** What an id, or the beginning of one, is of. */
+const Hit = Type.Object(
+  {
+    kind: Type.String(),
+    id: Type.String(),
+    title: Type.String(),
+    service: Type.Optional(Type.String()),
+    isExact: Type.Boolean(),
+    look: Type.Optional(Look),
+  },
+  { title: "SearchHit" },
+);
 
 export const viewActions = {
   /**
@@ -51,12 +88,12 @@ export const viewActions = {
    */
   sagas: {
     params: { state, ...sagasLike, limit, after, cursor },
-    returns: Type.Object({ state: Type.String(), sagas: Type.Array(Answer), nextCursor }),
+    returns: Type.Object({ state: Type.String(), sagas: Type.Array(Answer), silent: silentToo, nextCursor }),
   },
   /** How many sagas there are, by state, name and reason, the most first. `isPartial`: of the oldest 20 000 of a service. */
   sagaCounts: {
     params: { state, ...sagasLike },
-    returns: Type.Object({ counts: Type.Array(Answer), isPartial: Type.Boolean() }),
+    returns: Type.Object({ counts: Type.Array(Answer), isPartial: Type.Boolean(), silent: silentToo }),
   },
   /** One saga: where it stands, what comes next and when, its steps, notes, actors, traces and journal. */
   saga: { params: { id }, returns: Answer },
@@ -64,21 +101,42 @@ export const viewActions = {
   noteSaga: { params: { id, note: required }, returns: Answer },
   /**
    * Retries stuck sagas of a kind, oldest first, at most `limit` (100) and a hundred a second. Asked for again it goes on
-   * with those that are left (`hasMore`). `dryRun` tells what it would do.
+   * with those that are left (`hasMore`); with `after`, the `nextAfter` of the answer before, it does not come to those again that have
+   * refused, in one `service`. `dryRun` tells what it would do.
    */
   retrySagas: { params: bulk, returns: bulkAnswer },
   /** Takes back stuck sagas of a kind, likewise. `pastPivot`: also those that are past their point of no return. */
   compensateSagas: { params: { ...bulk, pastPivot: Type.Optional(Type.Boolean()) }, returns: bulkAnswer },
 
-  /** What needs a person, with the number, since when, and the command that looks further; empty when all is well. */
+  /**
+   * What needs a person, with the number, since when, the newest, and the operation that looks further; empty when all is
+   * well. `unknown` names what did not answer. The doctor's findings are of the last minute or two.
+   */
   overview: {
     params: {},
-    returns: Type.Object({ isWell: Type.Boolean(), needs: Type.Array(Answer), unknown: silent }),
+    returns: Type.Object({
+      isWell: Type.Boolean(),
+      checkedAt: Type.Optional(Type.String()),
+      needs: Type.Array(Need),
+      unknown: silent,
+    }),
+  },
+  /**
+   * Anything by its exact id or the beginning of it: actors, sagas, traces, nodes, projections and consumers; a person by
+   * address or id, for those who may see accounts; a request by its whole id, among the newest events of each log. What is
+   * exact comes first; `limit` (10) hits of a kind and service.
+   */
+  search: {
+    params: {
+      q: TextLines({ maxLength: 200 }),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+    },
+    returns: Type.Object({ q: Type.String(), hits: Type.Array(Hit), silent }),
   },
   /** Timers of actors, the next one first, so that late ones lead the list. */
   timers: {
     params: { service: Type.Optional(service), ...page },
-    returns: Type.Object({ timers: Type.Array(Answer), nextCursor }),
+    returns: Type.Object({ timers: Type.Array(Answer), silent: silentToo, nextCursor }),
   },
   /** How far each consumer, projection and relay is behind, in events and seconds, the slowest first. */
   lag: { params: page, returns: Type.Object({ lag: Type.Array(Answer), silent, nextCursor }) },
@@ -161,6 +219,7 @@ export const viewPermissions = {
   retrySagas: write,
   compensateSagas: write,
   overview: read,
+  search: read,
   timers: read,
   lag: read,
   shards: read,
@@ -176,9 +235,10 @@ export const viewRefusals = {
   sagaCounts: [],
   saga: ["SAGA_NOT_FOUND"],
   noteSaga: ["SAGA_NOT_FOUND"],
-  retrySagas: [],
-  compensateSagas: [],
+  retrySagas: ["AFTER_NEEDS_SERVICE"],
+  compensateSagas: ["AFTER_NEEDS_SERVICE"],
   overview: [],
+  search: [],
   timers: [],
   lag: [],
   shards: [],

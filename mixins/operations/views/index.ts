@@ -3,6 +3,7 @@ import { actorDiff, actorHistory, whatIf } from "./actors.ts";
 import { lag } from "./lag.ts";
 import { overview } from "./overview.ts";
 import { compensateSagas, noteSaga, retrySagas, saga, sagaCounts, sagas } from "./sagas.ts";
+import { search } from "./search.ts";
 import { shards } from "./shards.ts";
 import { tail } from "./tail.ts";
 import { timers } from "./timers.ts";
@@ -16,6 +17,7 @@ export const views = {
   retrySagas,
   compensateSagas,
   overview,
+  search,
   timers,
   lag,
   shards,

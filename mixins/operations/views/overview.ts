@@ -12,7 +12,9 @@ import {
   text,
   type Answer,
 } from "../asking.ts";
-import { isRefusal } from "../../kernel/index.ts";
+import type { ActionName } from "../../contract/index.ts";
+import type { SagaCount } from "../../saga/mixin.ts";
+import { lastFindings } from "./last-findings.ts";
 import type { Ctx } from "./context.ts";
 import { lagOf } from "./lag.ts";
 
@@ -23,8 +25,6 @@ const limits = {
   lagSeconds: 600,
   /** Entries that are counted of a list; the number is then at least that. */
   counted: 500,
-  /** Milliseconds that the doctor may take: the other answers do not wait for longer. */
-  doctorMs: 5_000,
 } as const;
 
 /** Something that needs a person. */
@@ -33,9 +33,14 @@ interface Need extends Answer {
   readonly count: number;
   /** Since when, RFC 3339; absent where nobody knows. */
   readonly oldest?: string;
+  /** When the last of them came, and its id: what is wrong now may not be what was wrong first. */
+  readonly newest?: string;
+  readonly newestId?: string;
   readonly says: string;
   /** For the REPL and `npx valence ops`. */
   readonly command: string;
+  /** The operation that looks further, with its params. */
+  readonly look: { readonly action: ActionName; readonly params: Readonly<Record<string, unknown>> };
 }
 interface Looked {
   readonly needs: readonly Need[];
@@ -46,24 +51,30 @@ interface Looked {
 const LOOKS = [cluster, doctor, quarantine, sagas, letters, readers, timers];
 
 export async function overview(ctx: Ctx<"overview">) {
+  const checkedAt = new Date().toISOString();
   const looked = await Promise.all(LOOKS.map(look => look(ctx)));
   const needs = looked.flatMap(({ needs }) => needs);
   const unknown = [...new Set(looked.flatMap(({ unknown }) => unknown))].sort();
-  return { isWell: needs.length === 0 && unknown.length === 0, needs, unknown };
+  return { isWell: needs.length === 0 && unknown.length === 0, checkedAt, needs, unknown };
 }
 
 async function sagas(ctx: Ctx<"overview">): Promise<Looked> {
-  type Counts = { counts: { saga: string; reason: string; sagas: number; oldestStartedAt: string }[] };
+  // A node of the release before does not tell the newest.
+  type Stuck = Pick<SagaCount, "saga" | "reason" | "sagas" | "oldestStartedAt"> & Partial<SagaCount>;
+  type Counts = { counts: Stuck[] };
   const { answers, silent } = await askEach(servicesWith(ctx.broker, hasSagas), (service, options) =>
     ask<Counts>(ctx, service, "sagaCounts", { state: "stuck" }, options),
   );
   const needs = answers.flatMap(({ answer }) =>
-    answer.counts.map(({ saga, reason, sagas: count, oldestStartedAt: oldest }) => ({
+    answer.counts.map(({ saga, reason, sagas: count, oldestStartedAt: oldest, newestAt: newest, newestId }) => ({
       kind: "stuck sagas",
       count,
       oldest,
+      ...(newest !== undefined && { newest }),
+      ...(newestId !== undefined && { newestId }),
       says: `${saga} is stuck with ${reason}: mend the cause and retry, or compensate`,
       command: `sagas --state stuck --name ${saga} --reason ${reason}`,
+      look: { action: "ops.sagas" as const, params: { state: "stuck", name: saga, reason } },
     })),
   );
   return { needs, unknown: silent };
@@ -71,15 +82,18 @@ async function sagas(ctx: Ctx<"overview">): Promise<Looked> {
 
 async function quarantine(ctx: Ctx<"overview">): Promise<Looked> {
   const { answers, silent } = await askEach(servicesWith(ctx.broker, hasActor), (service, options) =>
-    ask<{ quarantined: { at: string }[] }>(ctx, service, "quarantined", { limit: limits.counted }, options),
+    ask<{ quarantined: { at: string; id: string }[] }>(ctx, service, "quarantined", { limit: limits.counted }, options),
   );
   const needs = answers.flatMap(({ service, answer: { quarantined } }) =>
     someOf({
       kind: "quarantined actors",
       count: quarantined.length,
       oldest: quarantined[0]?.at,
+      newest: quarantined.at(-1)?.at,
+      newestId: quarantined.at(-1)?.id,
       says: `records of ${service} cannot be read: mend them, or deploy the release that reads them`,
       command: "quarantined",
+      look: { action: "ops.quarantined", params: {} },
     }),
   );
   return { needs, unknown: silent };
@@ -87,7 +101,7 @@ async function quarantine(ctx: Ctx<"overview">): Promise<Looked> {
 
 async function letters(ctx: Ctx<"overview">): Promise<Looked> {
   const { answers, silent } = await askEach(servicesWith(ctx.broker, hasConsumers), (service, options) =>
-    ask<{ deadLetters: { at: string; consumer: string }[] }>(
+    ask<{ deadLetters: { at: string; id: string | number; consumer: string }[] }>(
       ctx,
       service,
       "deadLetters",
@@ -100,8 +114,11 @@ async function letters(ctx: Ctx<"overview">): Promise<Looked> {
       kind: "dead letters",
       count: deadLetters.length,
       oldest: deadLetters[0]?.at,
+      newest: deadLetters.at(-1)?.at,
+      newestId: `${service}:${deadLetters.at(-1)?.id}`,
       says: `events that ${consumersIn(deadLetters)} could not handle, and those that wait behind them`,
       command: `letters --service ${service}`,
+      look: { action: "ops.deadLetters", params: { service } },
     }),
   );
   return { needs, unknown: silent };
@@ -120,7 +137,9 @@ async function readers(ctx: Ctx<"overview">): Promise<Looked> {
     count: 1,
     ...oldestOf((stopped as { since: string }[] | undefined)?.map(({ since }) => since)),
     says: `${kind} ${name} of ${service} is ${text(state)}: it reads no further until a person acts`,
-    command: kind === "projection" ? "projections" : "consumers",
+    ...(kind === "projection"
+      ? { command: "projections", look: { action: "ops.projections" as const, params: {} } }
+      : { command: "consumers", look: { action: "ops.consumers" as const, params: {} } }),
   }));
   const late = slow.map(({ kind, service, name, lagEvents, lagSeconds }) => ({
     kind: "readers that are behind",
@@ -128,6 +147,7 @@ async function readers(ctx: Ctx<"overview">): Promise<Looked> {
     oldest: new Date(Date.now() - lagSeconds * 1_000).toISOString(),
     says: `${kind} ${name} of ${service} is ${Math.round(lagSeconds / 60)} minutes behind`,
     command: "lag",
+    look: { action: "ops.lag" as const, params: {} },
   }));
   return { needs: [...stopped, ...late], unknown: silent };
 }
@@ -145,6 +165,7 @@ async function timers(ctx: Ctx<"overview">): Promise<Looked> {
       oldest: late.map(({ dueAt }) => dueAt).sort(compare)[0],
       says: `timers of ${service} are more than a minute late: their command fails, or nobody fires them`,
       command: `timers --service ${service}`,
+      look: { action: "ops.timers", params: { service } },
     });
   });
   return { needs, unknown: silent };
@@ -165,6 +186,7 @@ function openOf(circuits: readonly Answer[]): Need[] {
     oldest: since.sort(compare)[0],
     says: `calls are refused at once: ${[...new Set(open.map(({ action }) => text(action)))].slice(0, 5).join(", ")}`,
     command: "circuits",
+    look: { action: "ops.circuits", params: {} },
   });
 }
 
@@ -175,37 +197,43 @@ function nodes(silent: readonly string[]): Need[] {
     oldest: undefined,
     says: `no answer from ${silent.slice(0, 5).join(", ")}`,
     command: "nodes",
+    look: { action: "ops.nodes", params: {} },
   });
 }
 
 /** Checks of the doctor that say what other looks say in more detail. */
 const LOOKED_AT = new Set(["lag", "parked", "quarantine", "sagas", "nodes"]);
 
-/** The other failures that the doctor finds, where it may be asked. */
+/** The other failures that the doctor has found, where it may be asked. */
 async function doctor(ctx: Ctx<"overview">): Promise<Looked> {
   if (!ctx.broker.registry.actions.get("ops.doctor")) return { needs: [], unknown: [] };
-  try {
-    const answer = await ask<{ findings?: Answer[] }>(ctx, "ops", "doctor", {}, { timeout: limits.doctorMs });
-    const failed = (answer.findings ?? []).filter(
-      ({ status, check }) => status === "FAIL" && !LOOKED_AT.has(text(check)),
-    );
-    const needs = failed.map(({ subject, check, message }) => ({
-      kind: "doctor",
-      count: 1,
-      says: `${text(subject)}, ${text(check)}: ${text(message)}`,
-      command: "doctor",
-    }));
-    return { needs, unknown: [] };
-  } catch (error) {
-    if (isRefusal(error)) throw error;
-    return { needs: [], unknown: ["doctor"] };
-  }
+  const findings = await lastFindings(ctx.broker);
+  if (findings === undefined) return { needs: [], unknown: ["doctor"] };
+  const failed = findings.filter(({ status, check }) => status === "FAIL" && !LOOKED_AT.has(check));
+  const needs = failed.map(({ subject, check, message }) => ({
+    kind: "doctor",
+    count: 1,
+    says: `${subject}, ${check}: ${message}`,
+    command: "doctor",
+    look: { action: "ops.doctor" as const, params: {} },
+  }));
+  return { needs, unknown: [] };
 }
 
 /** The need, unless there is none of it. */
-function someOf({ oldest, ...need }: Omit<Need, "oldest"> & { readonly oldest: string | undefined }): Need[] {
-  return need.count === 0 ? [] : [{ ...need, ...(oldest !== undefined && { oldest }) } as Need];
+function someOf({ oldest, newest, newestId, ...need }: Found): Need[] {
+  if (need.count === 0) return [];
+  const { kind, count, ...rest } = need;
+  const times = {
+    ...(oldest !== undefined && { oldest }),
+    ...(newest !== undefined && { newest }),
+    ...(newestId !== undefined && { newestId }),
+  };
+  return [{ kind, count, ...times, ...rest } as Need];
 }
+type Found = Omit<Need, "oldest" | "newest" | "newestId"> & {
+  readonly [X in "oldest" | "newest" | "newestId"]?: string | undefined;
+};
 
 const oldestOf = (times: readonly string[] | undefined): { oldest?: string } =>
   times === undefined || times.length === 0 ? {} : { oldest: [...times].sort(compare)[0]! };

@@ -1,6 +1,7 @@
 // Sagas of all services: lists, counts, one in detail, and the means to act on many.
 import {
   ask,
+  askEach,
   askOwner,
   compare,
   hasSagas,
@@ -8,10 +9,12 @@ import {
   limits,
   MINUTE_MS,
   oneOfAfterAndCursor,
+  SERVICE_MS,
   servicesWith,
   text,
   type Answer,
 } from "../asking.ts";
+import { operationErrors } from "../errors.ts";
 import { pageOf, type Entry } from "../pages.ts";
 import type { Ctx } from "./context.ts";
 
@@ -31,38 +34,48 @@ export async function sagas(ctx: Ctx<"sagas">) {
   if (services.length === 0 && after !== undefined) throw invalid("after", "is no saga");
   const filter = filterOf(narrowed);
   const startedAt = (saga: Answer) => text(saga["startedAt"]);
-  const { entries, ...next } = await pageOf({
+  const { entries, silent, ...next } = await pageOf({
     list: ["sagas", state, narrowed.service, ...Object.values(filter)].join(" "),
     limit,
     cursor,
     services,
     async read(service, limit, seen = after) {
       const params = { ...filter, state, limit, ...(seen !== undefined && { after: seen }) };
-      const found = await ask<{ sagas: Answer[]; searchedTo?: string }>(ctx, service, "sagas", params);
+      const found = await ask<{ sagas: Answer[]; searchedTo?: string }>(ctx, service, "sagas", params, {
+        timeout: SERVICE_MS,
+      });
       return { entries: found.sagas.map((saga): Entry => ({ ...saga, service })), searchedTo: found.searchedTo };
     },
     sort: (a, b) => compare(startedAt(a), startedAt(b)),
   });
   // The answer names the state: an operator who asked for none sees that sagas which have ended are left out.
-  return { state, sagas: entries, ...(after === undefined && next) };
+  return { state, sagas: entries, silent, ...(after === undefined && next) };
 }
 
-interface Count extends Answer {
+interface Counted extends Answer {
   readonly sagas: number;
-  readonly service: string;
 }
 
-export async function sagaCounts(ctx: Ctx<"sagaCounts">) {
-  const { state, ...narrowed } = ctx.params;
+/** How many sagas a filter means. */
+export async function countOf(ctx: Ctx<"sagaCounts">, asked: Ctx<"sagaCounts">["params"]): Promise<{ total: number }> {
+  const { counts } = await countsBy(ctx, asked);
+  return { total: counts.reduce((sum, { sagas }) => sum + sagas, 0) };
+}
+
+export const sagaCounts = (ctx: Ctx<"sagaCounts">) => countsBy(ctx, ctx.params);
+
+async function countsBy(ctx: Ctx<"sagaCounts">, { state, ...narrowed }: Ctx<"sagaCounts">["params"]) {
   const params = { ...filterOf(narrowed), ...(state !== undefined && { state }) };
-  const all = sagaServices(ctx, narrowed).map(async service => {
-    const found = await ask<{ counts: Count[]; isPartial: boolean }>(ctx, service, "sagaCounts", params);
-    return { ...found, counts: found.counts.map(count => ({ ...count, service })) };
-  });
-  const answers = await Promise.all(all);
+  const { answers, silent } = await askEach(sagaServices(ctx, narrowed), (service, options) =>
+    ask<{ counts: Counted[]; isPartial: boolean }>(ctx, service, "sagaCounts", params, options),
+  );
+  const counts = answers.flatMap(({ service, answer }) =>
+    answer.counts.map((count): Counted => ({ ...count, service })),
+  );
   return {
-    counts: answers.flatMap(({ counts }) => counts).sort((a, b) => b.sagas - a.sagas),
-    isPartial: answers.some(({ isPartial }) => isPartial),
+    counts: counts.sort((a, b) => b.sagas - a.sagas),
+    isPartial: answers.some(({ answer }) => answer.isPartial),
+    silent,
   };
 }
 
@@ -82,6 +95,7 @@ interface BulkAnswer {
   readonly ids: readonly string[];
   readonly refused: readonly Answer[];
   readonly hasMore: boolean;
+  readonly searchedTo?: string;
 }
 
 /** Milliseconds after which no further service is asked: each may take as long. */
@@ -89,7 +103,8 @@ const BULK_MS = 3_000;
 
 /** Service by service, until as many sagas as may be have been looked at. */
 async function inBulk(ctx: Ctx<"retrySagas">, action: string, more: object) {
-  const { note, limit = limits.page, dryRun = false, service, name, reason, olderThanMinutes } = ctx.params;
+  const { note, limit = limits.page, dryRun = false, service, name, reason, olderThanMinutes, after } = ctx.params;
+  if (after !== undefined && service === undefined) throw operationErrors.AFTER_NEEDS_SERVICE({ field: "service" });
   const narrowed = filterOf({ name, reason, olderThanMinutes });
   const services = sagaServices(ctx, service === undefined ? {} : { service });
   const answers: (BulkAnswer & { service: string })[] = [];
@@ -97,7 +112,7 @@ async function inBulk(ctx: Ctx<"retrySagas">, action: string, more: object) {
   let left = limit;
   for (const service of services) {
     if (left === 0 || performance.now() - beganAt > BULK_MS) break;
-    const params = { ...narrowed, ...more, note, dryRun, limit: left };
+    const params = { ...narrowed, ...more, note, dryRun, limit: left, ...(after !== undefined && { after }) };
     const answer = await ask<BulkAnswer>(ctx, service, action, params);
     answers.push({ ...answer, service });
     left -= answer.sagas;
@@ -111,10 +126,11 @@ async function inBulk(ctx: Ctx<"retrySagas">, action: string, more: object) {
     ids: answers.flatMap(({ ids }) => ids),
     refused: listed("refused"),
     hasMore: answers.length < services.length || answers.some(({ hasMore }) => hasMore),
+    ...(service !== undefined && answers[0]?.searchedTo !== undefined && { nextAfter: answers[0].searchedTo }),
   };
 }
 
-function sagaServices(ctx: Ctx<"sagas">, { service, name }: Narrowed, of = name): string[] {
+export function sagaServices(ctx: Pick<Ctx<"sagas">, "broker">, { service, name }: Narrowed, of = name): string[] {
   const services = servicesWith(ctx.broker, metadata =>
     of === undefined ? hasSagas(metadata) : Object.hasOwn(metadata.sagas ?? {}, of),
   );

@@ -1,5 +1,5 @@
 // Durable timers of all actors, in the order in which they are tried next.
-import { compare, gather, hasActor, limits, meant, servicesWith, shown, text, type Answer } from "../asking.ts";
+import { compare, hasActor, limits, listFrom, meant, servicesWith, shown, text, type Answer } from "../asking.ts";
 import { pageOf } from "../pages.ts";
 import type { Ctx } from "./context.ts";
 
@@ -13,7 +13,7 @@ export async function timers(ctx: Ctx<"timers">) {
     cursor,
     services: meant(servicesWith(ctx.broker, hasActor), only, "actors"),
     read: (service, limit, after) =>
-      gather(ctx, [service], "timers", "timers", { limit, ...(after !== undefined && { after }) }),
+      listFrom(ctx, service, "timers", "timers", { limit, ...(after !== undefined && { after }) }),
     sort: (a, b) => compare(nextAt(a), nextAt(b)),
     key: timer => `${nextAt(timer)} ${text(timer["id"])}`,
   });

@@ -13,6 +13,7 @@ import {
   text,
   type Answer,
 } from "../asking.ts";
+import type { Context } from "../../contract/index.ts";
 import type { Ctx } from "./context.ts";
 
 /** Events of each log that are searched unless the operator says otherwise: some 50 ms of a database. */
@@ -26,17 +27,26 @@ interface Found {
   readonly hasMore: boolean;
 }
 
-export async function trace(ctx: Ctx<"trace">) {
-  const { id, events: newest = NEWEST } = ctx.params;
-  const traceId = /[0-9a-f]{32}/.exec(id)![0];
-  const params = { trace: traceId, newest, limit: limits.page };
-  const [events, sagas, letters] = await Promise.all([
+/** The events and sagas, of the newest of each log, whose metadata has such a text: the id of a trace, or of a request. */
+export async function carrying(ctx: Context, text: string, newest = NEWEST) {
+  const params = { trace: text, newest, limit: limits.page };
+  const [events, sagas] = await Promise.all([
     askEach(servicesWith(ctx.broker, hasActor), (service, options) =>
       ask<Found & { events: Answer[] }>(ctx, service, "traced", params, options),
     ),
     askEach(servicesWith(ctx.broker, hasSagas), (service, options) =>
       ask<Found & { sagas: string[] }>(ctx, service, "tracedSagas", params, options),
     ),
+  ]);
+  return { events, sagas };
+}
+
+export async function trace(ctx: Ctx<"trace">) {
+  const { id, events: newest = NEWEST } = ctx.params;
+  const traceId = /[0-9a-f]{32}/.exec(id)![0];
+  const params = { trace: traceId, newest, limit: limits.page };
+  const [{ events, sagas }, letters] = await Promise.all([
+    carrying(ctx, traceId, newest),
     askEach(servicesWith(ctx.broker, hasConsumers), (service, options) =>
       ask<{ deadLetters: Answer[] }>(ctx, service, "tracedLetters", { ...params, newest: LETTERS }, options),
     ),

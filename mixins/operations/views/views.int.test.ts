@@ -1,5 +1,5 @@
 // The views of operators over real services on a real database: a saga, the actors that it calls, and their logs.
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { ServiceBroker } from "moleculer";
 import Type from "typebox";
 import { defineContract, defineService, PERSONAL } from "../../contract/index.ts";
@@ -78,7 +78,7 @@ test("the overview is empty while all is well", async () => {
     const answer = await ask("overview");
     return answer.unknown.length === 0 ? answer : undefined;
   });
-  expect(all).toEqual({ isWell: true, needs: [], unknown: [] });
+  expect(all).toEqual({ isWell: true, checkedAt: expect.any(String), needs: [], unknown: [] });
 });
 
 test("what stands still, is damaged or lost is in the overview; a service that does not answer is unknown", async () => {
@@ -150,8 +150,11 @@ test("a stuck saga is in the overview, is found by its reason, counted, noted an
       kind: "stuck sagas",
       count: 1,
       oldest: expect.any(String),
+      newest: expect.any(String),
+      newestId: "fulfilment.w1",
       says: "fulfilment is stuck with NO_SUCH_ADDRESS: mend the cause and retry, or compensate",
       command: "sagas --state stuck --name fulfilment --reason NO_SUCH_ADDRESS",
+      look: { action: "ops.sagas", params: { state: "stuck", name: "fulfilment", reason: "NO_SUCH_ADDRESS" } },
     },
   ]);
   const kind = { state: "stuck", name: "fulfilment", reason: "NO_SUCH_ADDRESS" };
@@ -178,6 +181,69 @@ test("a stuck saga is in the overview, is found by its reason, counted, noted an
       { type: "shelf", id: "bolts" },
     ],
     traces: [TRACE],
+  });
+});
+
+describe("search", () => {
+  const found = async (q: string, as = admin): Promise<string[][]> => {
+    const { hits, silent } = await broker.call<any, object>("ops.search", { q }, as);
+    expect(silent).toEqual([]);
+    return hits.map(({ kind, id, isExact, look }: any) => [kind, id, isExact ? "exact" : "begins", look?.action]);
+  };
+
+  test("finds actors and sagas by id or its beginning, what is exact first", async () => {
+    expect(await found("w1")).toEqual([
+      ["saga", "fulfilment.w1", "exact", "ops.saga"],
+      ["actor", "w1", "exact", "ops.actor"],
+    ]);
+    expect(await found("fulfilment.w1")).toEqual([["saga", "fulfilment.w1", "exact", "ops.saga"]]);
+    expect(await found("shelf.bolts")).toEqual([["actor", "bolts", "exact", "ops.actor"]]);
+    expect(await found("bol")).toEqual([["actor", "bolts", "begins", "ops.actor"]]);
+    expect(await found("nothing")).toEqual([]);
+    const { hits } = await ask("search", { q: "w1", limit: 1 });
+    expect(hits[0]).toMatchObject({ title: expect.stringMatching(/^fulfilment.w1: stuck \(send: NO_SUCH_ADDRESS/) });
+    expect(hits[1]).toMatchObject({
+      title: "wish w1, version 2",
+      look: { action: "ops.actor", params: { type: "wish", id: "w1" } },
+    });
+  });
+
+  test("finds traces, nodes and readers", async () => {
+    expect(await found(TRACE)).toEqual([["trace", TRACE, "exact", "ops.trace"]]);
+    expect(await found(METADATA.traceparent)).toEqual([["trace", TRACE, "exact", "ops.trace"]]);
+    expect(await found(broker.nodeID)).toContainEqual(["node", broker.nodeID, "exact", "ops.nodes"]);
+    expect(await found("fulfil")).toEqual([["consumer", "fulfilment", "begins", "ops.consumers"]]);
+  });
+
+  test("finds what a request has changed, by its whole id", async () => {
+    const requestId = "01990000-0000-7000-8000-00000000000a";
+    await hosted("shelves").actors.execute("nuts", "fill", { quantity: 1 }, { metadata: { requestId } as never });
+    expect(await found(requestId.toUpperCase())).toEqual([["actor", "nuts", "begins", "ops.actor"]]);
+  });
+
+  test("finds a person only for those who may see accounts, and products of a service that finds its own", async () => {
+    const public_ = { visibility: "public" as const };
+    const ann = { id: "p1", email: "ann@example.com" };
+    const people = broker.createService({
+      name: "accounts",
+      actions: { list: { ...public_, handler: () => ({ rows: [ann] }) }, get: { ...public_, handler: () => ann } },
+    });
+    const books = broker.createService({
+      name: "books",
+      metadata: { finds: true },
+      actions: {
+        find: { ...public_, handler: ({ params }: any) => ({ found: [{ kind: "book", id: "b1", title: params.q }] }) },
+      },
+    });
+    await broker.waitForServices(["accounts", "books"]);
+    try {
+      const viewer = { meta: { user: { id: "vic", roles: ["viewer"] } } };
+      expect(await found(ann.email)).toContainEqual(["person", "p1", "exact", undefined]);
+      expect(await found(ann.email, viewer)).not.toContainEqual(["person", "p1", "exact", undefined]);
+      expect(await found("Dune")).toEqual([["book", "b1", "begins", undefined]]);
+    } finally {
+      await Promise.all([people, books].map(service => broker.destroyService(service)));
+    }
   });
 });
 
@@ -382,6 +448,7 @@ test("timers are listed late ones first, in pages; one that is late is in the ov
       oldest: all[0].dueAt,
       says: "timers of purses are more than a minute late: their command fails, or nobody fires them",
       command: "timers --service purses",
+      look: { action: "ops.timers", params: { service: "purses" } },
     },
   ]);
   expect(await fieldOf(ask("timers", { service: "fulfilments" }))).toEqual(["VALIDATION_ERROR", "service"]);
@@ -402,4 +469,28 @@ test("readers of logs are told with their lag, and event stores with their datab
     expect(place).not.toMatch(/@|\/\//);
     for (const figure of [streams, events, bytes]) expect(figure).toBeGreaterThan(0);
   }
+});
+
+test("a job retries all that is stuck, and each part of it is on record", async () => {
+  for (const id of ["w3", "w4"]) await stuckWish(id);
+  unknown.clear();
+  const { cursor } = await ask("tail", { type: "operation.*" });
+  const asked = { operation: "retrySagas", reason: "NO_SUCH_ADDRESS", note: "the register is back" };
+  const begun = await ask("startJob", asked);
+  expect(begun).toMatchObject({ state: "running", total: 2, by: "root", filter: { reason: "NO_SUCH_ADDRESS" } });
+  const job = await until(async () => {
+    const now = await ask("job", { id: begun.id });
+    return now.state === "running" ? undefined : now;
+  });
+  expect(job).toMatchObject({ state: "done", done: 2, sentOn: 2, refused: [] });
+  for (const id of ["w3", "w4"]) expect((await running.rests(id)).state).toBe("completed");
+  expect(await ask("jobs")).toEqual({ jobs: [job], silent: [] });
+  const { events } = await ask("tail", { type: "operation.*", cursor });
+  const answered = events.filter(({ type }: any) => type === "operation.answered");
+  expect(
+    answered.map(({ data, metadata }: any) => [data.action, data.outcome, data.details.note, metadata.user]),
+  ).toEqual(["startJob", "retrySagas"].map(action => [action, "done", asked.note, "root"]));
+  // What has ended stays as it ended; a job that nobody knows is refused.
+  expect(await ask("stopJob", { id: begun.id })).toEqual(job);
+  expect(await fieldOf(ask("job", { id: "0198c7a0-0000-7000-8000-000000000000" }))).toEqual(["JOB_NOT_FOUND", "id"]);
 });

@@ -7,7 +7,7 @@ import { COMMITTED, type Committed } from "../log/source.ts";
 import { streamTables } from "../tables.ts";
 import type { AcknowledgedQuery } from "./acknowledged.ts";
 import { ALL_TYPES } from "../log/registry.ts";
-import { consumersOf } from "./consumers.ts";
+import { consumersOf, stopsConsumersFirst } from "./consumers.ts";
 import { deadLettersIn, retryDeadLetter, tracedLettersIn } from "./dead-letters.ts";
 import { unparkGroup, type ParkedFilter } from "./parked.ts";
 
@@ -117,6 +117,9 @@ export function Consuming(names: readonly string[], types: readonly string[] | "
     },
     created(this: Service) {
       keepsTables(this, () => streamTables(this));
+      // The broker waits for its calls to other nodes, of which readers of logs have one under way most of the time. One that is
+      // alone has none, and its last queries may wait for what its consumers are about to read.
+      if (this.broker.transit) stopsConsumersFirst(this);
     },
     async stopped(this: Service) {
       await (await consumersOf(this)).stop();

@@ -33,6 +33,11 @@ export interface IngressDefinition<S extends TSchema> {
   /** Largest message in bytes. A larger one is a dead letter, of which the beginning is kept. Default 64 KiB. */
   readonly maxBytes?: number;
   /**
+   * Whether messages without a value are passed over: a compacted topic has such a tombstone for each key that was deleted. Default
+   * false: each is a dead letter.
+   */
+  readonly ignoresEmpty?: boolean;
+  /**
    * Makes the calls, the n-th of a message always under the same command id. A refusal makes the message a dead letter, and
    * the ones behind it go on; any other error is tried again with backoff, and those of the same key wait.
    */

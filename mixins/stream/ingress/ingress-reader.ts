@@ -62,6 +62,8 @@ export interface IngressContext {
   readonly countLost: (messages: number) => void;
 }
 
+type Extents = Awaited<ReturnType<Inlet["extents"]>>;
+
 /** A refused message, on its way into the dead letters. */
 interface SetAside {
   readonly event: LogEvent;
@@ -89,6 +91,8 @@ export class IngressReader {
   #stopping = false;
   #failures = 0;
   #lookAt = -Infinity;
+  /** When the partitions of the topic are counted again; monotonic, as the time before. */
+  #countAt = -Infinity;
   #isPaused = false;
   /** In the batch at hand, messages that are set aside from their keys, and by event id the ones that stand alone, as they are tried next. */
   #setAside: SetAside[] = [];
@@ -185,11 +189,23 @@ export class IngressReader {
     return this.#isPaused;
   }
 
-  /** One pass: reads the partitions of the shares until they are others, it is paused or stopped, or something fails. */
+  /** Whether the topic has other partitions than when the pass began. A bus that is away fails the feed, which is told. */
+  async #hasGrown(extents: Extents): Promise<boolean> {
+    if (performance.now() < this.#countAt) return false;
+    this.#countAt = performance.now() + limits.partitionsMs;
+    const { size } = await this.inlet.extents().catch(() => extents);
+    return size !== extents.size;
+  }
+
+  /**
+   * One pass: reads the partitions of the shares until they or those of the topic are others, it is paused or stopped, or something
+   * fails.
+   */
   async #follow(shares: ReadonlySet<number>): Promise<void> {
     const { database, shareCount } = this.#context;
     const { name } = this.ingress;
     const all = await this.inlet.extents();
+    this.#countAt = performance.now() + limits.partitionsMs;
     const extents = new Map([...all].filter(([partition]) => shares.has(partition % shareCount)));
     const failedKey = {
       ...this.#handling.key,
@@ -207,7 +223,7 @@ export class IngressReader {
     this.#feed = feed;
     this.state = "following";
     try {
-      while (!this.#stopping && this.#shares === shares && !(await this.#mustPause()))
+      while (!this.#stopping && this.#shares === shares && !(await this.#mustPause()) && !(await this.#hasGrown(all)))
         await this.#next(feed, places, failed);
     } finally {
       feed.close();
@@ -304,8 +320,9 @@ export class IngressReader {
   }
 
   async #perform(event: LogEvent): Promise<void> {
-    const { name, handle: handler } = this.ingress;
+    const { name, handle: handler, ignoresEmpty = false } = this.ingress;
     const kept = messageIn(event);
+    if (ignoresEmpty && kept.encoding === "none") return;
     const { message, identity } = this.#known.get(kept) ?? this.#read(kept);
     const { broker, service } = this.#context;
     const behalf = behalfOf(service, {});

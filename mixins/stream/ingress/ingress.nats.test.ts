@@ -144,6 +144,20 @@ test("bad messages are dead letters with payload, headers and reason; the others
   expect(calls.map(({ count }) => count)).toEqual([7, 1]);
 });
 
+test("a message without a value is a dead letter, or passed over where the ingress says so", async () => {
+  const broker = await start();
+  await publish("", "d-1");
+  await publish(book("b1"));
+  await handled(broker, 2);
+  expect((await lettersIn(broker)).map(({ error }) => error.type)).toEqual(["MESSAGE_EMPTY"]);
+  await broker.stop();
+  const ignoring = deliveries({ name: "other-deliveries", ignoresEmpty: true });
+  const next = await brokers.start(shelves(), { name: "taking", mixins: [Ingresses(ignoring)] });
+  await came(2);
+  const { deadLetters } = await next.call<any>("taking.deadLetters");
+  expect(deadLetters).toEqual([]);
+});
+
 test("P3 a call that fails is made again under its id; those of its key wait, others go on", async () => {
   await start();
   let isAway = true;

@@ -15,8 +15,11 @@ export interface Incoming {
   readonly atMs: number;
 }
 
-/** `json` is the value itself; `deep` the text of one with too many levels; `cut` the beginning of one that was too large. */
-type Encoding = "json" | "deep" | "text" | "base64" | "cut";
+/**
+ * `json` is the value itself; `deep` the text of one with too many levels; `cut` the beginning of one that was too large; `none`
+ * is a message without a value.
+ */
+type Encoding = "json" | "deep" | "text" | "base64" | "cut" | "none";
 export interface KeptMessage {
   readonly partition: number;
   readonly place: string;
@@ -60,6 +63,7 @@ export function sizeOf({ payload, key = "", headers }: Incoming): number {
 }
 
 function encoded(payload: Buffer): Pick<KeptMessage, "encoding" | "payload"> {
+  if (payload.byteLength === 0) return { encoding: "none", payload: "" };
   let text: string;
   try {
     text = UTF8.decode(payload);

@@ -15,6 +15,8 @@ export const INGRESS_LIMITS = {
   retryMaxMs: 5_000,
   /** Milliseconds between two looks whether an operator has paused the ingress. */
   lookMs: 1_000,
+  /** Milliseconds between two looks whether the topic has other partitions than were begun. */
+  partitionsMs: 5_000,
   /** Bounds of a stream of JetStream that an ingress makes; one that is there is left alone. */
   streamBytes: 64 * 1_024 * 1_024,
   streamAgeMs: minutes(7 * 24 * 60),

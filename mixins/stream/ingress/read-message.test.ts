@@ -69,7 +69,7 @@ test("what cannot be read has a reason, and is kept with payload and headers", (
   const headers = { ce_id: "d-1" };
   const bad = [
     ["MESSAGE_MALFORMED", kept("{ no JSON", { headers }), { encoding: "text", payload: "{ no JSON", headers }],
-    ["MESSAGE_MALFORMED", kept(""), { encoding: "text", payload: "" }],
+    ["MESSAGE_EMPTY", kept("", { headers }), { encoding: "none", payload: "", headers }],
     ["MESSAGE_MALFORMED", kept(Buffer.from([0xff, 0x00])), { encoding: "base64", payload: "/wA=" }],
     ["MESSAGE_UNFIT", kept({ book: "b1", count: 0 }), { encoding: "json", payload: { book: "b1", count: 0 } }],
     ["MESSAGE_UNFIT", kept("7"), { encoding: "json", payload: 7 }],

@@ -17,7 +17,7 @@ type Attributes = Readonly<Record<string, string>>;
 export const DEFAULT_MAX_BYTES = 64 * 1_024;
 
 /**
- * Reads messages of an ingress. The function that it returns throws Refusal `MESSAGE_TOO_LARGE`, `MESSAGE_TOO_DEEP`,
+ * Reads messages of an ingress. The function that it returns throws Refusal `MESSAGE_TOO_LARGE`, `MESSAGE_TOO_DEEP`, `MESSAGE_EMPTY`,
  * `MESSAGE_MALFORMED` or `MESSAGE_UNFIT`.
  */
 export function messageReader(ingress: Ingress): (kept: KeptMessage) => ReadMessage {
@@ -26,6 +26,7 @@ export function messageReader(ingress: Ingress): (kept: KeptMessage) => ReadMess
   return kept => {
     if (kept.encoding === "cut") throw streamErrors.MESSAGE_TOO_LARGE({ bytes: kept.bytes, maxBytes });
     if (kept.encoding === "deep") throw streamErrors.MESSAGE_TOO_DEEP({ levels: LEVELS_MAX });
+    if (kept.encoding === "none") throw streamErrors.MESSAGE_EMPTY();
     if (kept.encoding !== "json") throw streamErrors.MESSAGE_MALFORMED();
     const { attributes, data } = contentOf(kept);
     const found = check(data);

@@ -165,7 +165,7 @@ export class Deliveries {
 
   /**
    * Makes deliveries due again, from their first attempt on, and those that a webhook has never had. At most 10 000: `isAll` says
-   * whether there are no more. Throws Refusal `DELIVERY_NOT_FOUND`.
+   * whether there are no more. Throws Refusal `DELIVERY_NOT_FOUND`; `WEBHOOK_NOT_FOUND` when it is removed meanwhile.
    */
   async replay(webhook: string, { delivery, since = 0, event }: Replay): Promise<{ count: number; isAll: boolean }> {
     if (delivery !== undefined) return this.#replayOne(webhook, delivery);
@@ -191,6 +191,7 @@ export class Deliveries {
 
   #queue(webhook: string, events: readonly string[]): Promise<void> {
     return this.#database.transaction(async trx => {
+      await this.#webhooks.keep(webhook, trx);
       const now = await this.#database.now(trx);
       await trx("webhook_deliveries")
         .insert(events.map(event => newRow(webhook, event, now)))

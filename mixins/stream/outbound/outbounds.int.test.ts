@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { ServiceBroker } from "moleculer";
 import { until } from "../../testing/index.ts";
 import { metricOf, newBrokers, type TestBrokers } from "../../testing/broker.ts";
-import { dependencyReports } from "../../kernel/index.ts";
+import { dependencyReports, settledWithin } from "../../kernel/index.ts";
 import { consumersOf } from "../siblings.ts";
 import type { Source } from "../log/source.fixture.ts";
 import { desk, newSource, PUBLIC } from "./house.fixture.ts";
@@ -226,6 +226,23 @@ test("a paused webhook gets its events when it is resumed; one that is removed g
   await call("resumeWebhook", { id: paused.id });
   await settled(paused.id, 1);
   expect(receiver.at("/b")).toEqual([]);
+});
+
+test("a webhook that is removed while its events are sent again keeps no delivery", async () => {
+  const { id } = await add("/a");
+  end("9");
+  await settled(id, 1);
+  const { database } = await sending();
+  let replaying: Promise<any> | undefined;
+  await database.transaction(async trx => {
+    await trx("webhooks").where({ id }).delete();
+    await trx("webhook_deliveries").where({ webhook: id }).delete();
+    replaying = call("replayWebhook", { id, since: "2020-01-01T00:00:00Z" }).catch((error: unknown) => error);
+    // It waits for this transaction. One that did not would have queued them by then.
+    await settledWithin([replaying], 200);
+  });
+  expect(await replaying).toMatchObject({ type: "WEBHOOK_NOT_FOUND" });
+  expect(await database.knex("webhook_deliveries").where({ webhook: id })).toEqual([]);
 });
 
 test("a new secret signs beside the old one for a day, and neither is shown again", async () => {

@@ -1,6 +1,6 @@
 // Sends deliveries to their webhooks, in the background of its service. Each webhook has its own few requests at once and its
 // own waits, so that one that is slow or away holds up neither the others nor the consumer of events.
-import { backoffMs, Pause, plainError } from "../../kernel/index.ts";
+import { backoffMs, plainError, settledWithin, WakeableLoop } from "../../kernel/index.ts";
 import { failpoint } from "../failpoints.ts";
 import type { Deliveries, DueDelivery } from "./deliveries.ts";
 import { limits } from "./limits.ts";
@@ -23,12 +23,9 @@ export interface SenderOptions {
 
 export class Sender {
   readonly #options: SenderOptions;
-  readonly #pause = new Pause();
+  readonly #loop = new WakeableLoop(() => this.#turnOrTell());
   /** Requests on their way, by webhook. */
   readonly #sending = new Map<string, Set<Promise<void>>>();
-  #isWoken = false;
-  #isStopped = false;
-  #running: Promise<void> | undefined;
   #forgottenAt = -Infinity;
   #trouble = "";
 
@@ -37,30 +34,25 @@ export class Sender {
   }
 
   start(): void {
-    this.#running ??= this.#run();
+    this.#loop.start();
   }
 
   /** Looks for deliveries now: there are new ones, or there is room for more. */
   wake(): void {
-    this.#isWoken = true;
-    this.#pause.end();
+    this.#loop.wake();
   }
 
   /** Requests on their way get a few seconds; another node, or the next start, sends the rest. */
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    this.#pause.end();
-    const patience = new Pause();
+  stop(): Promise<void> {
     const sent = [...this.#sending.values()].flatMap(requests => [...requests]);
-    await Promise.race([Promise.all([this.#running, ...sent]), patience.wait(limits.stopMs)]);
-    patience.end();
+    return settledWithin([this.#loop.stop(), ...sent], limits.stopMs);
   }
 
-  async #run(): Promise<void> {
-    while (!this.#isStopped) {
-      this.#isWoken = false;
-      const waitMs = await this.#turn().catch((error: unknown) => this.#tell(plainError(error).message));
-      if (!this.#isWoken && !this.#isStopped) await this.#pause.wait(waitMs);
+  async #turnOrTell(): Promise<number> {
+    try {
+      return await this.#turn();
+    } catch (error) {
+      return this.#tell(plainError(error).message);
     }
   }
 

@@ -122,12 +122,20 @@ export class Webhooks {
     return rows.some(row => eventsOf(row).includes(event));
   }
 
-  /** Ids of those that want the event, paused ones as well; not those that were made long after it. */
-  async wanting(event: string, atMs: number, within: Knex): Promise<string[]> {
-    const rows: Row[] = await within("webhooks").whereNot({ state: "disabled" });
+  /**
+   * Ids of those that want the event, paused ones as well; not those that were made long after it. None of them can be removed
+   * before the transaction ends: a delivery that is written meanwhile would stay.
+   */
+  async wanting(event: string, atMs: number, trx: Knex.Transaction): Promise<string[]> {
+    const rows: Row[] = await trx("webhooks").whereNot({ state: "disabled" }).orderBy("id").forKeyShare();
     return rows
       .filter(row => Number(row.created_at) - limits.beforeMadeMs <= atMs && eventsOf(row).includes(event))
       .map(({ id }) => id);
+  }
+
+  /** The webhook is not removed before the transaction ends. Throws Refusal `WEBHOOK_NOT_FOUND`. */
+  async keep(id: string, trx: Knex.Transaction): Promise<void> {
+    if (!(await trx("webhooks").where({ id }).forKeyShare().first("id"))) throw notFound(id);
   }
 
   async succeeded({ id, failures }: Target, now: number): Promise<void> {

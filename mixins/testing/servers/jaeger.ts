@@ -1,18 +1,21 @@
 // A Jaeger for tests: built from its Go module, kept in the user's cache, started on free ports with its storage in memory.
 //
 // Its web interface is no part of the module, so this build shows a page that says so; the API of queries is whole.
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../until.ts";
+import { buildGo, builtGo } from "./go-program.ts";
 import { freePort } from "./ports.ts";
 
-const VERSION = "v1.76.0";
-const MODULE = "github.com/jaegertracing/jaeger";
-/** Milliseconds of a build: eight minutes of CPU, which took an hour on two cores that thirty processes shared. */
-const BUILD_MS = 3_600_000;
+const JAEGER = {
+  name: "jaeger",
+  module: "github.com/jaegertracing/jaeger",
+  version: "v1.76.0",
+  main: "./cmd/jaeger",
+} as const;
 
 /** A span as Jaeger tells it. */
 export interface JaegerSpan {
@@ -24,36 +27,9 @@ export interface JaegerSpan {
 }
 
 /** Path of the program that an earlier build has left, or undefined. */
-export function builtJaeger(): string | undefined {
-  const path = pathOfJaeger();
-  return existsSync(path) ? path : undefined;
-}
-
+export const builtJaeger = (): string | undefined => builtGo(JAEGER);
 /** Path of the program, built if it is not there: minutes to half an hour. Throws where Go is missing or the build fails. */
-export function buildJaeger(): string {
-  const built = builtJaeger();
-  if (built !== undefined) return built;
-  const path = pathOfJaeger();
-  mkdirSync(join(path, ".."), { recursive: true });
-  const { Dir } = JSON.parse(go("mod", "download", "-json", `${MODULE}@${VERSION}`)) as { Dir: string };
-  // In the module's own folder, by its own go.sum. A build that is ended leaves nothing that looks like a program.
-  const unfinished = `${path}.${process.pid}`;
-  go("-C", Dir, "build", "-o", unfinished, "./cmd/jaeger");
-  renameSync(unfinished, path);
-  return path;
-}
-
-function pathOfJaeger(): string {
-  const cache = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
-  return join(cache, "valence", `jaeger-${VERSION}`);
-}
-
-function go(...args: string[]): string {
-  const { status, stdout, stderr, error } = spawnSync("go", args, { encoding: "utf8", timeout: BUILD_MS });
-  if (error) throw new Error(`go cannot be run: ${error.message}`);
-  if (status !== 0) throw new Error(`go ${args.join(" ")} failed:\n${stderr.slice(-2_000)}`);
-  return stdout;
-}
+export const buildJaeger = (): string => buildGo(JAEGER);
 
 export class Jaeger {
   /** Takes OTLP over HTTP. */

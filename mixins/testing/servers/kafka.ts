@@ -11,6 +11,7 @@ import { until } from "../until.ts";
 import type { Certificate } from "./authority.ts";
 import { programOfKafka, fetchKafka } from "./kafka-jars.ts";
 import { freePort, listens } from "./ports.ts";
+import { Proxy } from "./proxy.ts";
 
 const limits = {
   /** Milliseconds that one of Kafka's console programs may take. Each starts a Java: a second, several on a loaded machine. */
@@ -33,6 +34,8 @@ export interface KafkaOptions {
     readonly tls?: Certificate;
     readonly sasl?: KafkaUser;
   };
+  /** Whether clients reach the brokers by a network that `partition` cuts. */
+  readonly partible?: boolean;
   /** Besides ours, as in server.properties. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -53,14 +56,17 @@ export interface ConsoleMessage {
 export class Kafka {
   readonly brokers: readonly KafkaBroker[];
   readonly #folder: string;
+  /** By broker, where clients reach it. */
+  readonly #networks: readonly Proxy[];
 
-  private constructor(folder: string, brokers: readonly KafkaBroker[]) {
+  private constructor(folder: string, brokers: readonly KafkaBroker[], networks: readonly Proxy[]) {
     this.#folder = folder;
     this.brokers = brokers;
+    this.#networks = networks;
   }
 
   /** Resolves when every broker takes connections. Fetches Kafka first where that was not done. */
-  static async start({ brokers = 1, secured, settings = {} }: KafkaOptions = {}): Promise<Kafka> {
+  static async start({ brokers = 1, secured, partible = false, settings = {} }: KafkaOptions = {}): Promise<Kafka> {
     fetchKafka();
     const folder = mkdtempSync(join(tmpdir(), "kafka-"));
     const cluster = await Promise.all(
@@ -83,11 +89,14 @@ export class Kafka {
       ...(secured && securedListener(folder, secured)),
       ...settings,
     };
+    const networks = await Promise.all(partible ? cluster.map(({ ports }) => Proxy.to(tcp(ports[0]))) : []);
     const kafka = new Kafka(
       folder,
-      cluster.map(
-        ({ id, ports }) => new KafkaBroker(join(folder, `${id}`), name, id, ports, secured !== undefined, common),
-      ),
+      cluster.map(({ id, ports }, i) => {
+        const own = networks[i] && { "advertised.listeners": `OPEN://${networks[i].address}` };
+        return new KafkaBroker(join(folder, `${id}`), name, id, ports, secured !== undefined, { ...common, ...own });
+      }),
+      networks,
     );
     await Promise.all(kafka.brokers.map(broker => broker.start()));
     const { sasl } = secured ?? {};
@@ -97,7 +106,7 @@ export class Kafka {
 
   /** `host:port` of the brokers, with commas between, of the listener that anyone may use. */
   get servers(): string {
-    return this.brokers.map(({ port }) => `127.0.0.1:${port}`).join();
+    return this.brokers.map(({ port }, i) => this.#networks[i]?.address ?? `127.0.0.1:${port}`).join();
   }
   /** Likewise, of the secured listener. */
   get secured(): string {
@@ -115,8 +124,11 @@ export class Kafka {
     ]);
   }
 
-  /** Sends messages by Kafka's console producer, in order. Neither a key nor a header may have a tab or a comma. */
-  async produce(topic: string, messages: readonly ConsoleMessage[]): Promise<void> {
+  /**
+   * Sends messages by Kafka's console producer, in order. Neither a key nor a header may have a tab or a comma; the value
+   * `<null>` is none, as that of a tombstone. `args`: further ones of the program.
+   */
+  async produce(topic: string, messages: readonly ConsoleMessage[], args: readonly string[] = []): Promise<void> {
     const properties = ["parse.key=true", "parse.headers=true", "null.marker=<null>"];
     const lines = messages.map(({ key = "<null>", value, headers = {} }) => {
       const pairs = Object.entries(headers).map(([name, text]) => `${name}:${text}`);
@@ -124,7 +136,7 @@ export class Kafka {
     });
     await this.run(
       "org.apache.kafka.tools.ConsoleProducer",
-      ["--topic", topic, ...properties.flatMap(property => ["--reader-property", property])],
+      ["--topic", topic, ...properties.flatMap(property => ["--reader-property", property]), ...args],
       `${lines.join("\n")}\n`,
     );
   }
@@ -161,9 +173,22 @@ export class Kafka {
     return output;
   }
 
+  /** From now on nothing passes between clients and `partible` brokers, and neither side is told. */
+  partition(): void {
+    for (const network of this.#networks) network.freeze();
+  }
+  /** Clients reach them again. Connections of before are reset: what was sent on them meanwhile is lost. */
+  heal(): void {
+    for (const network of this.#networks) {
+      network.cut();
+      network.heal();
+    }
+  }
+
   /** Stops all brokers and removes what they wrote. */
   async stop(): Promise<void> {
     await Promise.all(this.brokers.map(broker => broker.halt()));
+    await Promise.all(this.#networks.map(network => network.close()));
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
@@ -314,6 +339,8 @@ function securedListener(folder: string, { tls, sasl }: NonNullable<KafkaOptions
   }
   return settings;
 }
+
+const tcp = (port: number): string => `tcp://127.0.0.1:${port}`;
 
 const propertiesOf = (settings: Readonly<Record<string, string>>): string =>
   Object.entries(settings)

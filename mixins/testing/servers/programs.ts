@@ -18,6 +18,8 @@ import { delimiter, dirname, join } from "node:path";
 export interface Program {
   readonly name: string;
   readonly package: string;
+  /** Packages beside it, of which the program loads files. */
+  readonly with?: readonly string[];
   /**
    * The package is unpacked into a folder of this user instead of installed, which needs no root: for a program that
    * needs no other file, of a package that would start a server of the whole machine and bring eleven others along.
@@ -33,6 +35,9 @@ const versions = (): string[] =>
 
 /** The unpacked packages. */
 const folderOf = (debian: string): string => join(tmpdir(), `valence-programs-${userInfo().uid}`, debian);
+
+/** The folders of programs in an unpacked package. */
+const programsIn = (folder: string): string[] => ["usr/bin", "usr/sbin"].map(bin => join(folder, bin));
 
 /** Path of the program, or undefined. `more`: folders in which it may lie, besides the usual ones. */
 function find(name: string, ...more: string[]): string | undefined {
@@ -60,18 +65,18 @@ function isExecutable(path: string): boolean {
  * Path of the program; installs or unpacks its package first if it is missing. Only root on Debian can install; otherwise
  * it throws, and the message says what to do.
  */
-export function program({ name, package: debian, unpacked = false }: Program): string {
-  const found = find(name, join(folderOf(debian), "usr/bin"));
+export function program({ name, package: debian, with: others = [], unpacked = false }: Program): string {
+  const found = find(name, ...programsIn(folderOf(debian)));
   if (found !== undefined) return found;
   if (unpacked) return unpack(name, debian);
   if (process.getuid?.() !== 0 || find("apt-get") === undefined)
     throw new Error(
-      `${name} is not installed. Install it (Debian: apt-get install ${debian}), or start the servers with ` +
+      `${name} is not installed. Install it (Debian: apt-get install ${[debian, ...others].join(" ")}), or start the servers with ` +
         "`docker compose up -d` and set what compose.yaml says.",
     );
   apt(["update"]);
   // Without a cluster of its own: the tests start their own servers.
-  apt(["install", "--yes", "--no-install-recommends", debian]);
+  apt(["install", "--yes", "--no-install-recommends", debian, ...others]);
   const installed = find(name);
   if (installed === undefined) throw new Error(`the package ${debian} was installed, but has no ${name}`);
   return installed;
@@ -94,7 +99,7 @@ function unpack(name: string, debian: string): string {
   } finally {
     rmSync(own, { recursive: true });
   }
-  const unpacked = find(name, join(folder, "usr/bin"));
+  const unpacked = find(name, ...programsIn(folder));
   if (unpacked === undefined) throw new Error(`the package ${debian} was unpacked, but has no ${name}`);
   return unpacked;
 }

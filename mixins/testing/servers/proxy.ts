@@ -21,11 +21,14 @@ export class Proxy {
     return proxy;
   }
 
+  /** Host and port of the proxy. */
+  get address(): string {
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
   /** The same URL through the proxy. */
   url(through: string): string {
     const url = new URL(through);
-    url.hostname = "127.0.0.1";
-    url.port = String((this.#server.address() as AddressInfo).port);
+    url.host = this.address;
     return url.href;
   }
 

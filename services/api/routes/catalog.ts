@@ -1,13 +1,20 @@
 import Type from "typebox";
 import { omit, pick } from "@valence/runtime/contract";
 import { API, route } from "@valence/runtime/gateway";
-import { contract, PRODUCTS, productTag } from "../../catalog/contract.ts";
+import { CATEGORIES, categoryTag, contract, PRODUCTS, productTag } from "../../catalog/contract.ts";
 
 const { list, get, create, update, remove } = contract.actions;
-/** Prices may change at any time, and a change reaches the gateways, not browsers and networks before them. */
-const kept = { maxAge: 5, sMaxAge: 15, staleWhileRevalidate: 30 };
-const invalidates = (_result: unknown, { path }: { path: { id?: string } }) =>
-  path.id === undefined ? [PRODUCTS] : [PRODUCTS, productTag(path.id)];
+/**
+ * Prices may change at any time. A change reaches the gateways and, by a purge, the network before them, but no browser: that
+ * asks each time, and mostly gets a 304.
+ */
+const kept = { maxAge: 0, sMaxAge: 60, staleWhileRevalidate: 30, staleIfError: 86_400 };
+/** The category from before the change is not known here. */
+const invalidates = (_result: unknown, { path }: { path: { id?: string } }) => [
+  PRODUCTS,
+  CATEGORIES,
+  ...(path.id === undefined ? [] : [productTag(path.id)]),
+];
 const moment = Type.String({ maxLength: 40 });
 
 export const catalog = [
@@ -17,7 +24,11 @@ export const catalog = [
     access: "public",
     query: list.params,
     priority: "bulk",
-    cache: { ...kept, tags: () => [PRODUCTS] },
+    cache: {
+      ...kept,
+      tags: (_list, { query: { category } }) =>
+        category === undefined ? [PRODUCTS] : [CATEGORIES, categoryTag(category)],
+    },
     list: "rows",
     params: ({ query }) => query,
   }),

@@ -1,5 +1,5 @@
 import { accountRoutes } from "@valence/runtime/accounts";
-import { withSuccessors, type Route } from "@valence/runtime/gateway";
+import { withSuccessors } from "@valence/runtime/gateway";
 import { auditRoutes, operationsRoutes } from "@valence/runtime/operations";
 import { contract as accounts } from "../../accounts/contract.ts";
 import { carts } from "./carts.ts";
@@ -10,7 +10,7 @@ import { payments } from "./payments.ts";
 import { successions, V2 } from "./v2/index.ts";
 
 /** Everything the gateway answers besides health, metrics and its own description. */
-export const routes: readonly Route[] = [
+export const routes = [
   ...accountRoutes(accounts),
   ...withSuccessors(V2, [...catalog, ...orders], successions),
   ...inventory,
@@ -18,4 +18,4 @@ export const routes: readonly Route[] = [
   ...payments,
   ...operationsRoutes,
   ...auditRoutes,
-];
+] as const;

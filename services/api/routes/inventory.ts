@@ -12,7 +12,7 @@ export const inventory = [
   route("GET /inventory", "inventory.list", {
     priority: "bulk",
     summary: "The stock of every SKU, sorted by SKU",
-    access: "admin",
+    access: ["admin", "viewer"],
     query: list.params,
     list: "rows",
     params: ({ query }) => query,

@@ -9,6 +9,13 @@ const { place, cancel, refund } = contract.commands;
 const { view, timeline } = contract.actions;
 const path = pick(view.params, "id");
 
+/** What an event of an order may say besides its type. */
+interface Told {
+  readonly reason?: string;
+  readonly outOfStock?: readonly string[];
+  readonly trackingId?: string;
+}
+
 export const orders = [
   route("POST /orders", "orders.place", {
     priority: "critical",
@@ -88,7 +95,7 @@ export const orders = [
     last: ["order.shipped", "order.rejected", "order.cancelled"],
     params: ({ path }) => path,
     data: ({ type, version, at, data }, { path }) => {
-      const { reason, outOfStock, trackingId } = (data ?? {}) as Record<string, unknown>;
+      const { reason, outOfStock, trackingId } = (data ?? {}) as Told;
       return { id: path.id, status: type.replace(/^order\./, ""), version, at, reason, outOfStock, trackingId };
     },
   }),

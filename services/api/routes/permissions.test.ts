@@ -40,5 +40,22 @@ test("a person without a role, and a customer, may do nothing that an administra
     .filter(({ url }) => !url.startsWith("/api/v1/users/:id"));
   const allowed = open.filter(route => isAllowed(person("customer"), permissionOf(actionOf(route))!));
   expect(named(allowed)).toEqual([]);
-  expect(Object.keys(roles)).toEqual(["admin", "customer"]);
+  expect(Object.keys(roles)).toEqual(["admin", "viewer", "customer"]);
+});
+
+test("those who look on pass every route that reads operations, and none that changes something", () => {
+  const ofOperations = routes.filter(
+    ({ url }) => url.startsWith("/api/v1/ops/") && !url.startsWith("/api/v1/ops/keys"),
+  );
+  const passes = (route: Route): boolean =>
+    [route.access].flat().includes("viewer") && isAllowed(person("viewer"), permissionOf(actionOf(route))!);
+  // A supposed command, by POST, reads.
+  const reads = ({ method, url }: Route): boolean => method === "GET" || url.endsWith("/what-if");
+  expect(named(ofOperations.filter(route => passes(route) !== reads(route)))).toEqual([]);
+  // Whatever a route lets pass: of what only administrators may change, they may change nothing.
+  const changing = routes
+    .filter(({ access }) => access !== "public" && access !== "user")
+    .filter(route => !reads(route));
+  expect(changing.length).toBeGreaterThan(20);
+  expect(named(changing.filter(passes))).toEqual([]);
 });

@@ -67,11 +67,11 @@ async function inLedger(id: string): Promise<LedgerEntry | undefined> {
 
 describe("metrics", () => {
   /**
-   * Here is one process with SQLite: no audit, list of orders, gateway, webhooks, Redis, bus, other node, JetStream, collector, replica or supervisor; and it is too young for
+   * Here is one process with SQLite: no audit, list of orders, gateway, network before one, webhooks, Redis, bus, other node, JetStream, collector, replica or supervisor; and it is too young for
    * the doctor.
    */
   const ABSENT =
-    /^valence_(audit|clock_skew|http|mails|certificate|redis|bus_(connected|nodes|requests|refused)|relay|carrier|trace|workers|circuits|call_retries|doctor|database_(replica|oldest)|ingress|webhooks?)_?|^valence_cacher|_gc_|valence_orders(_refund|$)/;
+    /^valence_(audit|cdn|clock_skew|http|mails|certificate|redis|bus_(connected|nodes|requests|refused)|relay|carrier|trace|workers|circuits|call_retries|doctor|database_(replica|oldest)|ingress|webhooks?)_?|^valence_cacher|_gc_|valence_orders(_refund|$)/;
 
   test("each that is declared has a value after use, and none is there that is not declared", async () => {
     const id = await place("tok_ok", [0, 1]);

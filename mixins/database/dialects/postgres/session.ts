@@ -46,6 +46,9 @@ export class Session extends pg.Client {
   constructor(config: ClientConfig & SessionConfig) {
     super(config);
     this.#expected = config.session;
+    // A connection that is lost rejects the queries that wait for it, and is told of as well. Without a listener that would end the
+    // process; pg's pool has none until the session was checked, which on a busy machine takes longer than a connection may.
+    this.on("error", () => {});
   }
 
   override connect(): Promise<any>;

@@ -2,6 +2,7 @@
 // service's own in services/<name>/indexes.json.
 import { existsSync, readFileSync } from "node:fs";
 import { INGRESS_INDEXES, OUTBOUND_INDEXES, STREAM_INDEXES } from "../../../../stream/siblings.ts";
+import { CDN_INDEXES } from "../../../../cdn/siblings.ts";
 import { STORE_INDEXES } from "../../../../event-store/siblings.ts";
 import { ACCOUNT_INDEXES } from "../../../../accounts/mixin.ts";
 import { AUDIT_INDEXES } from "../../../../audit/mixin.ts";
@@ -63,6 +64,7 @@ export async function expectedOf(file: string, schema: Schema): Promise<Indexes>
   if (names.has("migrations_stream")) Object.assign(expected, STREAM_INDEXES);
   if (names.has("migrations_ingress")) Object.assign(expected, INGRESS_INDEXES);
   if (names.has("migrations_outbound")) Object.assign(expected, OUTBOUND_INDEXES);
+  if (names.has("migrations_cdn")) Object.assign(expected, CDN_INDEXES);
   if (names.has(`migrations_${name}`)) Object.assign(expected, own);
   if (names.has("first_administrator")) Object.assign(expected, ACCOUNT_INDEXES);
   if (names.has("audit_records")) Object.assign(expected, AUDIT_INDEXES);

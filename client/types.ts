@@ -1,0 +1,9 @@
+// The types of the client, inferred from the route table. Nothing of the server is loaded: every import here is one of types.
+import type { TypesOf, UsualCode } from "@valence/runtime/gateway";
+import type { routes } from "../services/api/routes/index.ts";
+
+/** Types of the routes, by line: `POST /orders`. */
+export type Routes = TypesOf<typeof routes>;
+export type Line = keyof Routes;
+/** Codes that any call may meet, besides the refusals of its own operation. */
+export type GeneralCode = UsualCode;

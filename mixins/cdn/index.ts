@@ -1,0 +1,1 @@
+export { cdnEnvironment } from "./environment.ts";

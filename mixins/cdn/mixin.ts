@@ -1,0 +1,1 @@
+export { Purges, type Purging } from "./purges.ts";
