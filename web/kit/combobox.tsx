@@ -22,7 +22,7 @@ export function Combobox({
   readonly value: string;
   readonly onInput: (text: string) => void;
   readonly onChoose: (choice: Choice) => void;
-  readonly placeholder?: string;
+  readonly placeholder?: string | undefined;
 }) {
   const id = useId();
   const [isOpen, setOpen] = useState(false);

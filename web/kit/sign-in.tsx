@@ -7,9 +7,9 @@ import { textIn } from "./form.ts";
 
 interface Problem {
   readonly message: string;
-  readonly code?: string;
-  readonly requestId?: string;
-  readonly retryAfterMs?: number;
+  readonly code?: string | undefined;
+  readonly requestId?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** What a person reads when the sign-in is refused. */
@@ -27,7 +27,7 @@ export function SignInForm({
   children,
 }: {
   readonly onSignIn: (email: string, password: string) => Promise<void>;
-  readonly children?: ComponentChildren;
+  readonly children?: ComponentChildren | undefined;
 }) {
   const busy = useSignal(false);
   const wrong = useSignal<string>();

@@ -7,9 +7,9 @@ export interface Column<R> {
   readonly head: string;
   readonly cell: (row: R) => ComponentChildren;
   /** Numbers stand at the end. Default `start`. */
-  readonly align?: "start" | "end";
+  readonly align?: "start" | "end" | undefined;
   /** For a cell without words, such as buttons: the card shows no label for it. */
-  readonly bare?: boolean;
+  readonly bare?: boolean | undefined;
 }
 
 export function Table<R>({
@@ -25,7 +25,7 @@ export function Table<R>({
   readonly rows: readonly R[];
   readonly keyOf: (row: R) => string;
   /** Newer rows are on their way. */
-  readonly busy?: boolean;
+  readonly busy?: boolean | undefined;
 }) {
   return (
     <div class="framed">

@@ -24,7 +24,7 @@ export function Picture({
   large = false,
 }: {
   readonly product: Pick<Product, "image" | "sku" | "category">;
-  readonly large?: boolean;
+  readonly large?: boolean | undefined;
 }) {
   const { image, sku, category } = product;
   if (image !== undefined)

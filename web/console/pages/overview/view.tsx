@@ -1,18 +1,14 @@
 // What needs a person, the worst first.
 import { Empty, Loaded, Partial, Status, Table, Time, usePage, useResource } from "../../../kit/index.ts";
+import type { AnswerOf } from "../../../../client/index.ts";
+import type { Api } from "../../../api.ts";
 import { api } from "../../console.ts";
 
-interface Need {
-  readonly kind: string;
-  readonly count: number;
-  readonly oldest?: string;
-  readonly says: string;
-  readonly command: string;
-}
+type Overview = AnswerOf<Api["ops"]["overview"]>;
 
-export default function Overview() {
+export default function OverviewPage() {
   const heading = usePage("Overview", "Console");
-  const overview = useResource("overview", signal => api.ops.overview(undefined, { signal }), { keeps: true });
+  const overview = useResource("overview", signal => api.ops.overview({}, { signal }), { keeps: true });
   return (
     <div class="stack loose">
       <div class="row ends baseline">
@@ -26,7 +22,7 @@ export default function Overview() {
         )}
       </div>
       <Loaded of={overview}>
-        {({ needs, unknown }: { needs: readonly Need[]; unknown: readonly string[] }) => (
+        {({ needs, unknown }) => (
           <>
             {unknown.length > 0 && <Partial silent={unknown} onRetry={overview.reload} />}
             {needs.length === 0 ? (
@@ -36,7 +32,7 @@ export default function Overview() {
                 </Empty>
               )
             ) : (
-              <Table<Need>
+              <Table<Overview["needs"][number]>
                 label="What needs a person"
                 rows={needs}
                 keyOf={({ kind, command }) => `${kind} ${command}`}
