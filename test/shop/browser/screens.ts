@@ -27,5 +27,13 @@ export const screens: readonly Screen[] = [
   { name: "not-found", path: "/nowhere/at/all", as: "guest", ready: ".empty" },
   { name: "console-sign-in", path: "/console", as: "guest", ready: "form" },
   { name: "console-overview", path: "/console", as: "operator", ready: ".empty, .table" },
+  { name: "console-search", path: "/console/search?q=checkout", as: "operator", ready: ".empty, .table" },
+  { name: "console-sagas", path: "/console/sagas?state=completed", as: "operator", ready: ".empty, .table" },
+  { name: "console-saga-none", path: "/console/sagas/checkout.0", as: "operator", ready: ".empty" },
+  { name: "console-letters", path: "/console/letters", as: "operator", ready: ".empty, .table" },
+  { name: "console-quarantine", path: "/console/quarantine", as: "operator", ready: ".empty, .table" },
+  { name: "console-projections", path: "/console/projections", as: "operator", ready: ".table" },
+  { name: "console-nodes", path: "/console/nodes", as: "operator", ready: "details .table" },
+  { name: "console-activity", path: "/console/activity", as: "operator", ready: ".empty, .table" },
   { name: "console-not-found", path: "/console/nowhere", as: "operator", ready: ".empty" },
 ];

@@ -1,26 +1,18 @@
 // What needs a person, the worst first.
-import { Empty, Loaded, Partial, Status, Table, Time, usePage, useResource } from "../../../kit/index.ts";
+import { Empty, Loaded, Partial, Status, Table, Time, useResource } from "../../../kit/index.ts";
 import type { AnswerOf } from "../../../../client/index.ts";
 import type { Api } from "../../../api.ts";
 import { api } from "../../console.ts";
+import { addressOf } from "../../parts/address.ts";
+import { Head } from "../../parts/head.tsx";
 
 type Overview = AnswerOf<Api["ops"]["overview"]>;
 
 export default function OverviewPage() {
-  const heading = usePage("Overview", "Console");
   const overview = useResource("overview", signal => api.ops.overview({}, { signal }), { keeps: true });
   return (
     <div class="stack loose">
-      <div class="row ends baseline">
-        <h1 ref={heading} tabIndex={-1}>
-          Overview
-        </h1>
-        {overview.asOf !== undefined && (
-          <p class="soft small">
-            Checked <Time at={overview.asOf} />
-          </p>
-        )}
-      </div>
+      <Head title="Overview" of={overview} />
       <Loaded of={overview}>
         {({ needs, unknown }) => (
           <>
@@ -40,8 +32,8 @@ export default function OverviewPage() {
                   { head: "What", cell: ({ kind }) => <Status tone="bad">{kind}</Status> },
                   { head: "How many", align: "end", cell: ({ count }) => new Intl.NumberFormat().format(count) },
                   { head: "Since", cell: ({ oldest }) => (oldest ? <Time at={oldest} /> : "–") },
-                  { head: "What it means", cell: ({ says }) => says },
-                  { head: "Command", cell: ({ command }) => <code>{command}</code> },
+                  { head: "What it means", cell: ({ says, look }) => <Says says={says} address={addressOf(look)} /> },
+                  { head: "In the REPL", cell: ({ command }) => <code>{command}</code> },
                 ]}
               />
             )}
@@ -51,3 +43,6 @@ export default function OverviewPage() {
     </div>
   );
 }
+
+const Says = ({ says, address }: { readonly says: string; readonly address: string | undefined }) =>
+  address === undefined ? <>{says}</> : <a href={address}>{says}</a>;
