@@ -1,7 +1,8 @@
 // The screens of the console: one line each for the navigation, the addresses and what is loaded. Whoever adds one adds a line.
-import { lazy } from "preact-iso";
+// The overview comes with the frame, where most visits begin; the others are `lazy(() => import("./pages/<screen>/view.tsx"))`.
 import type { ComponentType } from "preact";
 import type { IconName } from "../kit/index.ts";
+import Overview from "./pages/overview/view.tsx";
 
 export interface Screen {
   readonly label: string;
@@ -11,6 +12,4 @@ export interface Screen {
   readonly view: ComponentType<any>;
 }
 
-export const screens: readonly Screen[] = [
-  { label: "Overview", path: "/console", icon: "pulse", view: lazy(() => import("./pages/overview/view.tsx")) },
-];
+export const screens: readonly Screen[] = [{ label: "Overview", path: "/console", icon: "pulse", view: Overview }];
