@@ -26,6 +26,6 @@ export const screens: readonly Screen[] = [
   { name: "sign-in", path: "/sign-in", as: "guest", ready: "form.stack" },
   { name: "not-found", path: "/nowhere/at/all", as: "guest", ready: ".empty" },
   { name: "console-sign-in", path: "/console", as: "guest", ready: "form" },
-  { name: "console-overview", path: "/console", as: "operator", ready: ".empty, .table", isEntry: true },
+  { name: "console-overview", path: "/console", as: "operator", ready: ".empty, .table, .notice", isEntry: true },
   { name: "console-not-found", path: "/console/nowhere", as: "operator", ready: ".empty" },
 ];
