@@ -5,7 +5,6 @@ import { render } from "preact";
 import { ErrorBoundary, lazy, LocationProvider, Route, Router, useLocation } from "preact-iso";
 import { useEffect } from "preact/hooks";
 import { Button, Check, Icon, reloadOnRelease, showsUtc, ThemeSwitch, Toasts } from "../kit/index.ts";
-import "../kit/kit.css";
 import "./console.css";
 import { session } from "./console.ts";
 import { SignIn } from "./pages/sign-in/view.tsx";

@@ -1,7 +1,9 @@
 // The screens of the console: one line each for the navigation, the addresses and what is loaded. Whoever adds one adds a line.
+// The overview comes with the frame, where most visits begin; the others are `lazy(() => import("./pages/<screen>/view.tsx"))`.
 import { lazy } from "preact-iso";
 import type { ComponentType } from "preact";
 import type { IconName } from "../kit/index.ts";
+import Overview from "./pages/overview/view.tsx";
 
 export interface Screen {
   /** Of the navigation; a screen without one is reached from others. */
@@ -13,7 +15,7 @@ export interface Screen {
 }
 
 export const screens: readonly Screen[] = [
-  { label: "Overview", path: "/console", icon: "pulse", view: lazy(() => import("./pages/overview/view.tsx")) },
+  { label: "Overview", path: "/console", icon: "pulse", view: Overview },
   { label: "Search", path: "/console/search", icon: "search", view: lazy(() => import("./pages/actors/view.tsx")) },
   { label: "Sagas", path: "/console/sagas", icon: "list", view: lazy(() => import("./pages/sagas/view.tsx")) },
   { path: "/console/sagas/:id", icon: "list", view: lazy(() => import("./pages/saga/view.tsx")) },

@@ -51,9 +51,14 @@ export function Header() {
               <Icon name="person" /> <span class="roomy">Sign in</span>
             </ButtonLink>
           )}
-          <ButtonLink kind="quiet" href="/cart" aria-label={`Cart, ${count} ${count === 1 ? "thing" : "things"}`}>
+          <ButtonLink kind="quiet" href="/cart">
             <Icon name="cart" /> <span class="roomy">Cart</span>
-            {count > 0 && <span class="count">{count}</span>}
+            {count > 0 && (
+              <span class="count">
+                {count}
+                <span class="unseen"> {count === 1 ? "thing" : "things"}</span>
+              </span>
+            )}
           </ButtonLink>
         </nav>
       </div>
