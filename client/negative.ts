@@ -44,6 +44,11 @@ export async function mistakes(): Promise<void> {
   void shop.orders.get.isProblem(error, "PRICE_CHANGED");
   if (shop.orders.place.isProblem(error, "PRICE_CHANGED")) error satisfies ProblemError<"PRICE_CHANGED">;
 
+  (await shop.productsV2.get("1")).data.unitPrice.amount satisfies number;
+  // @ts-expect-error in version 2 it has another name
+  void (await shop.productsV2.get("1")).data.price;
+  for await (const row of shop.ordersV2.all()) row.state satisfies string;
+  for await (const { shipment } of shop.ordersV2.follow("1")) shipment?.trackingId satisfies string | undefined;
   for await (const row of shop.orders.all()) row.total satisfies { amount: number; currency: string };
   for await (const { kind } of shop.ops.deadLetters.all()) void kind;
   for await (const change of shop.orders.follow("1")) {

@@ -6,6 +6,8 @@ interface Page {
   readonly page?: number;
   readonly pageSize?: number;
   readonly total?: number;
+  /** Of a page of version 2. */
+  readonly links?: { readonly next?: string };
   readonly [field: string]: unknown;
 }
 
@@ -21,8 +23,14 @@ export async function* rowsOf(sending: Sending): AsyncGenerator<unknown> {
 /** The field with the rows: the first one that is a list. */
 export const rowsIn = (page: Page): readonly unknown[] => Object.values(page).find(value => Array.isArray(value)) ?? [];
 
-function nextOf({ nextCursor, page, pageSize, total }: Page, input: Sending["input"]): Sending["input"] | undefined {
+function nextOf(
+  { links, page, pageSize, total, nextCursor = cursorIn(links?.next) }: Page,
+  input: Sending["input"],
+): Sending["input"] | undefined {
   if (nextCursor !== undefined) return { ...input, page: undefined, cursor: nextCursor };
   const isByNumber = page !== undefined && pageSize !== undefined && total !== undefined;
   return isByNumber && page * pageSize < total ? { ...input, page: page + 1 } : undefined;
 }
+
+const cursorIn = (url: string | undefined): string | undefined =>
+  url === undefined ? undefined : (new URL(url, "http://api").searchParams.get("cursor") ?? undefined);

@@ -65,6 +65,22 @@ export const table = {
     cancel: "POST /orders/:id/cancel",
     refund: "POST /orders/:id/refunds",
   },
+  productsV2: {
+    list: "GET /v2/products",
+    get: "GET /v2/products/:id",
+    create: "POST /v2/products",
+    update: "PATCH /v2/products/:id",
+    remove: "DELETE /v2/products/:id",
+  },
+  ordersV2: {
+    place: "POST /v2/orders",
+    list: "GET /v2/orders",
+    get: "GET /v2/orders/:id",
+    history: "GET /v2/orders/:id/history",
+    follow: "GET /v2/orders/:id/stream",
+    cancel: "POST /v2/orders/:id/cancel",
+    refund: "POST /v2/orders/:id/refunds",
+  },
   payments: {
     provider: "GET /ops/payments/provider",
     reauthorize: "POST /ops/payments/:id/reauthorize",

@@ -26,8 +26,8 @@ const LOCK = join(DIST, "lock");
 
 /** The HTML of each application; the gateway knows which addresses get which. */
 const ENTRIES = ["storefront.html", "console.html"];
-/** Beside the sources: what the browser gets changes with them. */
-const INPUTS = ["web/**/*", "client/**/*", "package-lock.json"];
+/** What the browser gets changes with them: the pages, the client of the API, and how they are compiled. */
+const INPUTS = ["web/**/*", "client/**/*", "tsconfig.json", "package-lock.json"];
 const NOT_INPUTS = /(^|\/)(dist|node_modules)(\/|$)|\.test\.tsx?$/;
 
 const limits = {

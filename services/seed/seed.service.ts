@@ -5,6 +5,7 @@ import type { Service, ServiceSchema } from "moleculer";
 import { typedCall } from "@valence/runtime/contract";
 import type { Database } from "@valence/runtime/database";
 import { Sql } from "@valence/runtime/database/mixin";
+import { gatewayEnvironment } from "@valence/runtime/gateway";
 import { announce, backoffMs, isRefusal, rfc3339, urlOf } from "@valence/runtime/kernel";
 import { seedProducts } from "../catalog/products.seed.ts";
 import { seedEnvironment } from "../first-start.ts";
@@ -39,8 +40,9 @@ const schema: ServiceSchema<object, object, any> = {
   created(this: Seed) {
     this.stopping = false;
     this.filled = false;
+    const { WEB: hasPages } = gatewayEnvironment.of(this.broker);
     const lines = () =>
-      addressLines({ api: urlOf(this.broker, "api"), provider: urlOf(this.broker, "payment-provider") });
+      addressLines({ api: urlOf(this.broker, "api"), provider: urlOf(this.broker, "payment-provider"), hasPages });
     announce(this, { heading: HEADING, lines });
   },
   started(this: Seed) {

@@ -1,6 +1,4 @@
 // The console as this page uses it: its API, and who is signed in. Its session is apart from the shop's.
-import { createApi } from "../api.ts";
 import { createSession } from "../session.ts";
 
-export const api = createApi("console");
-export const session = createSession("console", api);
+export const { api, session } = createSession("console");

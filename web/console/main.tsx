@@ -5,7 +5,6 @@ import { render } from "preact";
 import { ErrorBoundary, lazy, LocationProvider, Route, Router, useLocation } from "preact-iso";
 import { useEffect } from "preact/hooks";
 import { Button, Check, Icon, reloadOnRelease, showsUtc, ThemeSwitch, Toasts } from "../kit/index.ts";
-import "../kit/kit.css";
 import "./console.css";
 import { session } from "./console.ts";
 import { SignIn } from "./pages/sign-in/view.tsx";
@@ -44,6 +43,10 @@ function App() {
   );
 }
 
+/** Whether a path is a screen's own, or that of a thing in it. */
+const isWithin = (path: string, screen: string): boolean =>
+  path === screen || (screen !== "/console" && path.startsWith(`${screen}/`));
+
 function Side() {
   const { path } = useLocation();
   const open = useSignal(false);
@@ -74,13 +77,16 @@ function Side() {
       <div id="menu" class={open.value ? "menu open" : "menu"}>
         <nav aria-label="Screens">
           <ul>
-            {screens.map(screen => (
-              <li key={screen.path}>
-                <a href={screen.path} aria-current={path === screen.path ? "page" : undefined}>
-                  <Icon name={screen.icon} /> {screen.label}
-                </a>
-              </li>
-            ))}
+            {screens.map(
+              ({ label, path: to, icon }) =>
+                label !== undefined && (
+                  <li key={to}>
+                    <a href={to} aria-current={isWithin(path, to) ? "page" : undefined}>
+                      <Icon name={icon} /> {label}
+                    </a>
+                  </li>
+                ),
+            )}
           </ul>
         </nav>
         <div class="stack tight side-foot">

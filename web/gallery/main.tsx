@@ -23,7 +23,6 @@ import {
   toast,
   Toasts,
 } from "../kit/index.ts";
-import "../kit/kit.css";
 import "./gallery.css";
 
 const rows = [

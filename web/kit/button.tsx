@@ -3,12 +3,12 @@ import type { ButtonHTMLAttributes, ComponentChildren, HTMLAttributes } from "pr
 type Kind = "primary" | "plain" | "quiet" | "danger";
 interface Look {
   /** The one thing to do is `primary`; what cannot be taken back is `danger`. Default `plain`. */
-  readonly kind?: Kind;
-  readonly size?: "small" | "usual";
+  readonly kind?: Kind | undefined;
+  readonly size?: "small" | "usual" | undefined;
   /** As high as wide, for an icon; it needs `aria-label`. */
-  readonly square?: boolean;
-  readonly full?: boolean;
-  readonly children?: ComponentChildren;
+  readonly square?: boolean | undefined;
+  readonly full?: boolean | undefined;
+  readonly children?: ComponentChildren | undefined;
 }
 
 const classOf = ({ kind = "plain", size, square, full }: Look): string =>

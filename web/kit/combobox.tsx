@@ -1,5 +1,6 @@
 // A field with suggestions, by the pattern of the ARIA practices: the focus stays in the field, arrows choose, Enter takes, Escape
 // closes.
+/* oxlint-disable jsx-a11y/no-noninteractive-element-to-interactive-role, jsx-a11y/click-events-have-key-events -- no element of HTML is a list of suggestions, and the field has the keys */
 import { useId, useState } from "preact/hooks";
 
 export interface Choice {
@@ -21,7 +22,7 @@ export function Combobox({
   readonly value: string;
   readonly onInput: (text: string) => void;
   readonly onChoose: (choice: Choice) => void;
-  readonly placeholder?: string;
+  readonly placeholder?: string | undefined;
 }) {
   const id = useId();
   const [isOpen, setOpen] = useState(false);
@@ -69,7 +70,6 @@ export function Combobox({
       />
       <ul id={`${id}-list`} role="listbox" aria-label={label} hidden={!shown}>
         {choices.map((choice, n) => (
-          // oxlint-disable-next-line jsx-a11y/click-events-have-key-events -- the field has the keys
           <li
             key={choice.value}
             id={`${id}-${n}`}

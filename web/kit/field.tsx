@@ -4,7 +4,7 @@ import type { ComponentChildren, InputHTMLAttributes, SelectHTMLAttributes, Text
 interface Labelled {
   readonly label: string;
   /** What to type, if the label does not say it. */
-  readonly hint?: ComponentChildren;
+  readonly hint?: ComponentChildren | undefined;
   /** Why the value was refused, as a sentence. */
   readonly error?: string | undefined;
 }

@@ -2,7 +2,7 @@
 import { effect, signal, type Signal } from "@preact/signals";
 
 export function kept<T>(name: string, initial: T): Signal<T> {
-  const value = signal<T>(read(name) ?? initial);
+  const value = signal<T>((read(name) as T | undefined) ?? initial);
   let isFirst = true;
   effect(() => {
     const text = JSON.stringify(value.value);
@@ -15,15 +15,15 @@ export function kept<T>(name: string, initial: T): Signal<T> {
   });
   // Another tab has changed it.
   addEventListener("storage", event => {
-    if (event.key === name) value.value = read(name) ?? initial;
+    if (event.key === name) value.value = (read(name) as T | undefined) ?? initial;
   });
   return value;
 }
 
-function read<T>(name: string): T | undefined {
+function read(name: string): unknown {
   try {
     const text = localStorage.getItem(name);
-    return text === null ? undefined : (JSON.parse(text) as T);
+    return text === null ? undefined : JSON.parse(text);
   } catch {
     return undefined;
   }

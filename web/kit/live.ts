@@ -26,9 +26,10 @@ export function listen(url: string, onHint: (data: unknown) => void): () => void
   };
   const tell = (heard: Heard): void => {
     hear(heard);
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has one origin
     channel.postMessage(heard);
   };
-  channel.onmessage = ({ data }: MessageEvent<Heard>) => hear(data);
+  channel.addEventListener("message", ({ data }: MessageEvent<Heard>) => hear(data));
 
   let turn: AbortController | undefined;
   const begin = (): void => {
@@ -69,12 +70,12 @@ function stream(url: string, ended: AbortSignal, tell: (heard: Heard) => void): 
   return new Promise(resolve => {
     const source = new EventSource(url);
     const say = (state: LiveState): void => tell({ live: { state, asOf: new Date().toISOString() } });
-    source.onopen = () => say("live");
-    source.onerror = () => tell({ live: { ...live.peek(), state: "reconnecting" } });
-    source.onmessage = ({ data }: MessageEvent<string>) => {
+    source.addEventListener("open", () => say("live"));
+    source.addEventListener("error", () => tell({ live: { ...live.peek(), state: "reconnecting" } }));
+    source.addEventListener("message", ({ data }: MessageEvent<string>) => {
       say("live");
       tell({ hint: JSON.parse(data) });
-    };
+    });
     ended.addEventListener("abort", () => {
       source.close();
       resolve();

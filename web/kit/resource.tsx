@@ -20,8 +20,8 @@ export interface Resource<T> {
 }
 interface Failed {
   readonly message: string;
-  readonly status?: number;
-  readonly code?: string;
+  readonly status?: number | undefined;
+  readonly code?: string | undefined;
   readonly requestId?: string | undefined;
 }
 
@@ -77,7 +77,7 @@ export function Loaded<T>({
   children,
 }: {
   readonly of: Resource<T>;
-  readonly skeleton?: ComponentChildren;
+  readonly skeleton?: ComponentChildren | undefined;
   readonly children: (data: T) => ComponentChildren;
 }) {
   const { data, error, asOf, isLoading, reload } = of;

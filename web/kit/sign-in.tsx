@@ -3,12 +3,13 @@ import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { Button } from "./button.tsx";
 import { Field } from "./field.tsx";
+import { textIn } from "./form.ts";
 
 interface Problem {
   readonly message: string;
-  readonly code?: string;
-  readonly requestId?: string;
-  readonly retryAfterMs?: number;
+  readonly code?: string | undefined;
+  readonly requestId?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** What a person reads when the sign-in is refused. */
@@ -26,18 +27,17 @@ export function SignInForm({
   children,
 }: {
   readonly onSignIn: (email: string, password: string) => Promise<void>;
-  readonly children?: ComponentChildren;
+  readonly children?: ComponentChildren | undefined;
 }) {
   const busy = useSignal(false);
   const wrong = useSignal<string>();
   const alert = useRef<HTMLDivElement>(null);
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
-    const form = new FormData(event.currentTarget as HTMLFormElement);
     if (busy.value) return;
     busy.value = true;
     try {
-      await onSignIn(String(form.get("email")), String(form.get("password")));
+      await onSignIn(textIn(event, "email"), textIn(event, "password"));
     } catch (error) {
       wrong.value = signInSays(error as Problem);
       alert.current?.focus();

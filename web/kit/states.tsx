@@ -7,16 +7,22 @@ import { Time } from "./time.tsx";
 const WIDTHS = ["long", "middle", "short"] as const;
 
 /** A bar in place of a text that is on its way. */
-export const Skeleton = ({ width = "long" }: { readonly width?: (typeof WIDTHS)[number] }) => (
+export const Skeleton = ({ width = "long" }: { readonly width?: (typeof WIDTHS)[number] | undefined }) => (
   <span class={`skeleton ${width}`} />
 );
 
 /** Bars in place of rows. A screen reader hears `label` once. */
-export const SkeletonRows = ({ rows = 5, label = "Loading" }: { readonly rows?: number; readonly label?: string }) => (
+export const SkeletonRows = ({
+  rows = 5,
+  label = "Loading",
+}: {
+  readonly rows?: number | undefined;
+  readonly label?: string;
+}) => (
   <div class="stack skeleton-rows" role="status">
     <span class="unseen">{label}</span>
     {Array.from({ length: rows }, (_, n) => (
-      <Skeleton key={n} width={WIDTHS[n % WIDTHS.length]!} />
+      <Skeleton key={n} width={WIDTHS[n % WIDTHS.length]} />
     ))}
   </div>
 );
@@ -29,9 +35,9 @@ export const Empty = ({
   action,
 }: {
   readonly title: string;
-  readonly icon?: IconName;
-  readonly children?: ComponentChildren;
-  readonly action?: ComponentChildren;
+  readonly icon?: IconName | undefined;
+  readonly children?: ComponentChildren | undefined;
+  readonly action?: ComponentChildren | undefined;
 }) => (
   <div class="empty">
     <Icon name={icon} />
@@ -55,7 +61,7 @@ export const Failure = ({
   readonly error: Failed;
   /** RFC 3339, of the data that is still shown. */
   readonly asOf?: string | undefined;
-  readonly onRetry?: () => void;
+  readonly onRetry?: (() => void) | undefined;
 }) => (
   <div class="notice bad" role="alert">
     <div>

@@ -1,14 +1,15 @@
 // A table over rows of the server. Below 640 px each row is a card: the roles keep it a table for screen readers, since a
 // browser takes them from elements that are no longer laid out as one.
+/* oxlint-disable jsx-a11y/no-redundant-roles, jsx-a11y/no-interactive-element-to-noninteractive-role -- see above */
 import type { ComponentChildren } from "preact";
 
 export interface Column<R> {
   readonly head: string;
   readonly cell: (row: R) => ComponentChildren;
   /** Numbers stand at the end. Default `start`. */
-  readonly align?: "start" | "end";
+  readonly align?: "start" | "end" | undefined;
   /** For a cell without words, such as buttons: the card shows no label for it. */
-  readonly bare?: boolean;
+  readonly bare?: boolean | undefined;
 }
 
 export function Table<R>({
@@ -24,7 +25,7 @@ export function Table<R>({
   readonly rows: readonly R[];
   readonly keyOf: (row: R) => string;
   /** Newer rows are on their way. */
-  readonly busy?: boolean;
+  readonly busy?: boolean | undefined;
 }) {
   return (
     <div class="framed">

@@ -1,5 +1,5 @@
 import { useLocation } from "preact-iso";
-import { ButtonLink, Icon, ThemeSwitch, toast } from "../kit/index.ts";
+import { ButtonLink, Icon, textIn, ThemeSwitch, toast } from "../kit/index.ts";
 import { Button } from "../kit/button.tsx";
 import { cart, countOf } from "./cart.ts";
 import { session } from "./shop.ts";
@@ -8,7 +8,7 @@ export function Header() {
   const { path, query, route } = useLocation();
   const search = (event: SubmitEvent): void => {
     event.preventDefault();
-    const q = String(new FormData(event.currentTarget as HTMLFormElement).get("q")).trim();
+    const q = textIn(event, "q").trim();
     route(q ? `/search?${new URLSearchParams({ q })}` : "/");
   };
   const user = session.user.value;
@@ -51,9 +51,14 @@ export function Header() {
               <Icon name="person" /> <span class="roomy">Sign in</span>
             </ButtonLink>
           )}
-          <ButtonLink kind="quiet" href="/cart" aria-label={`Cart, ${count} ${count === 1 ? "thing" : "things"}`}>
+          <ButtonLink kind="quiet" href="/cart">
             <Icon name="cart" /> <span class="roomy">Cart</span>
-            {count > 0 && <span class="count">{count}</span>}
+            {count > 0 && (
+              <span class="count">
+                {count}
+                <span class="unseen"> {count === 1 ? "thing" : "things"}</span>
+              </span>
+            )}
           </ButtonLink>
         </nav>
       </div>

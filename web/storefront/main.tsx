@@ -1,13 +1,13 @@
-// The storefront: the frame around every page, and which page an address has. Each page is loaded when it is needed.
+// The storefront: the frame around every page, and which page an address has. The lists come with the frame,
+// since most visits begin there; each other page is loaded when it is needed.
 import { render } from "preact";
 import { ErrorBoundary, lazy, LocationProvider, Route, Router } from "preact-iso";
 import { reloadOnRelease, Toasts } from "../kit/index.ts";
-import "../kit/kit.css";
 import "./storefront.css";
 import { Footer, Header } from "./frame.tsx";
+import List from "./pages/list/view.tsx";
 import { session } from "./shop.ts";
 
-const List = lazy(() => import("./pages/list/view.tsx"));
 const Product = lazy(() => import("./pages/product/view.tsx"));
 const SignIn = lazy(() => import("./pages/sign-in/view.tsx"));
 const Cart = lazy(() => import("./pages/cart/view.tsx"));

@@ -3,7 +3,7 @@ import type { Product } from "../api.ts";
 /** Tones of the placeholders. */
 const TONES = 6;
 const toneOf = (text: string): number =>
-  [...text].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 997, 7) % TONES;
+  text.split("").reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 997, 7) % TONES;
 
 /** Drawings by category; anything else is a box. */
 const DRAWINGS: Readonly<Record<string, string>> = {
@@ -11,10 +11,10 @@ const DRAWINGS: Readonly<Record<string, string>> = {
   coffee: "M34 30h32v44H34zM34 40h32M40 24h20v6H40zM44 56a6 8 0 1 0 12 0 6 8 0 0 0-12 0M50 48v16",
   tea: "M30 46h40a20 20 0 0 1-40 0zM36 76h28M50 46V30h12v8h-12",
   notebooks: "M34 26h32v48H34zM40 26v48M46 38h14M46 46h14",
-  stationery: "M34 66l4-12 24-24 8 8-24 24zM56 36l8 8",
+  desk: "M34 66l4-12 24-24 8 8-24 24zM56 36l8 8",
   textiles: "M30 32h40v36H30zM30 42h40M40 32v36M50 32v36M60 32v36",
-  kitchen: "M42 26v20a8 8 0 0 0 16 0V26M50 26v48M50 54v20",
-  candles: "M40 44h20v30H40zM50 44v-6M50 38c-4-4 0-8 0-12 4 4 4 8 0 12",
+  lamps: "M38 26h24l8 22H30zM50 48v24M38 74h24",
+  bags: "M30 42h40l3 32H27zM40 42v-6a10 10 0 0 1 20 0v6",
 };
 const BOX = "M30 40l20-10 20 10v24L50 74 30 64zM30 40l20 10 20-10M50 50v24";
 
@@ -24,7 +24,7 @@ export function Picture({
   large = false,
 }: {
   readonly product: Pick<Product, "image" | "sku" | "category">;
-  readonly large?: boolean;
+  readonly large?: boolean | undefined;
 }) {
   const { image, sku, category } = product;
   if (image !== undefined)

@@ -11,7 +11,7 @@ export function Quantity({
   readonly label: string;
   readonly value: number;
   readonly onChange: (value: number) => void;
-  readonly min?: number;
+  readonly min?: number | undefined;
 }) {
   const set = (next: number): void => {
     if (Number.isInteger(next)) onChange(Math.min(QUANTITY_MAX, Math.max(min, next)));

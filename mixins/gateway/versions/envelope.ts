@@ -1,12 +1,14 @@
 // The envelope of a newer version: `data` has the resource or the rows, `links` where to go from here, `meta` what is known
 // about the data.
-import Type, { type TObject, type TProperties, type TSchema } from "typebox";
+import Type, { type Static, type TObject, type TProperties, type TSchema } from "typebox";
 import { Misconfigured } from "../../kernel/index.ts";
 import type { Pages } from "./links.ts";
 import type { Shape } from "./shape.ts";
 
 /** How the answer of an action looks in a newer version. */
-export interface Representation {
+export interface Representation<B = unknown> {
+  /** For the compiler alone: the whole body. */
+  readonly types?: B;
   /** Of the whole body. */
   readonly returns: TSchema;
   /** The body of an answer. `self` is the URL at which its resource is read. */
@@ -21,10 +23,10 @@ export interface Envelope {
 }
 
 /** A resource: `{ data, links: { self }, meta }`. `meta` names fields of the answer that are about the resource. */
-export function one<Old, New>(
+export function one<Old, New, const M extends keyof Old & string = never>(
   data: Shape<Old, New>,
-  { meta = [] }: { meta?: readonly (keyof Old & string)[] } = {},
-): Representation {
+  { meta = [] }: { meta?: readonly M[] } = {},
+): Representation<{ data: New; links: { self: string }; meta: Pick<Old, M> }> {
   const known = fieldsNamed(data.from, meta);
   return {
     returns: enveloped(data.schema, known, { self: Type.String() }),
@@ -41,12 +43,12 @@ export function one<Old, New>(
  * A page of a list: `{ data: [], links: { self, first, next }, meta }`. `list` is the schema of the action's answer, whose
  * field `rows` has the rows.
  */
-export function page<Old, New>(
-  list: TObject,
+export function page<P extends TProperties, Old, New, const M extends string = "total" | "pageSize">(
+  list: TObject<P>,
   rows: string,
   row: Shape<Old, New>,
-  { meta = OF_PAGES }: { meta?: readonly string[] } = {},
-): Representation {
+  { meta = OF_PAGES as readonly M[] }: { meta?: readonly M[] } = {},
+): Representation<{ data: New[]; links: PageLinks; meta: Pick<Static<TObject<P>>, M & keyof Static<TObject<P>>> }> {
   if (!Object.hasOwn(list.properties, rows)) throw new Misconfigured(`a list has no field ${rows}`);
   const known = fieldsNamed(list, meta);
   const link = Type.Optional(Type.String());
@@ -55,7 +57,7 @@ export function page<Old, New>(
       data: Type.Array(row.schema),
       links: Type.Object({ self: Type.String(), first: link, next: link }, { title: "PageLinks" }),
       // Pages that say the same of themselves have one type of it.
-      meta: Type.Object(known, meta === OF_PAGES ? { title: "PageMeta" } : {}),
+      meta: Type.Object(known, (meta as readonly string[]) === OF_PAGES ? { title: "PageMeta" } : {}),
     }),
     body: (result: Record<string, readonly Old[]>, self, pages) => ({
       data: result[rows]!.map(item => row.toNew(item)),
@@ -66,6 +68,11 @@ export function page<Old, New>(
   };
 }
 
+interface PageLinks {
+  self: string;
+  first?: string;
+  next?: string;
+}
 const OF_PAGES: readonly string[] = ["total", "pageSize"];
 
 const enveloped = (data: TSchema, meta: TProperties, links: TProperties): TObject =>

@@ -4,15 +4,23 @@
 import type { TProperties } from "typebox";
 import { omit } from "../../contract/index.ts";
 import { Misconfigured } from "../../kernel/index.ts";
-import { API, placed, type ActionTarget, type EventSource, type Route } from "../route/route.ts";
+import {
+  API,
+  placed,
+  type ActionTarget,
+  type EventSource,
+  type Route,
+  type TypedRoute,
+  type TypesOf,
+} from "../route/route.ts";
 import type { Representation } from "./envelope.ts";
 import { FIELDS } from "./fields.ts";
 import { nameTypes, type Shape } from "./shape.ts";
 
 /** A version of the API that takes the place of the one before. The dates are said once, here. */
-export interface Version {
+export interface Version<N extends string = string> {
   /** In the URL: `v2`. */
-  readonly name: string;
+  readonly name: N;
   /** Day from which the routes of the older version with a successor are deprecated: `2026-12-01`. */
   readonly deprecates: string;
   /** Day on which these may be gone. */
@@ -25,7 +33,7 @@ export interface Succession {
   /** Of the query, the fields that name a page included: `shape(strictObject(list.params)).drop("page")`. */
   readonly query?: Shape<any, any>;
   readonly body?: Shape<any, any>;
-  readonly answer?: Representation;
+  readonly answer?: Representation<any>;
   /** Params of the action, where another default holds: `asked => ({ sort: "rank", ...asked })`. */
   readonly params?: (asked: any) => object;
   /** Of the data of one event, for an event stream. */
@@ -37,11 +45,11 @@ export interface Succession {
  * say that they are deprecated. Throws Misconfigured for a line that is no route, and for a shape of other fields than
  * the route has.
  */
-export function withSuccessors<R extends Route>(
-  version: Version,
+export function withSuccessors<N extends string, R extends Route, S extends Readonly<Record<string, Succession>>>(
+  version: Version<N>,
   routes: readonly R[],
-  successions: Readonly<Record<string, Succession>>,
-): (R | Route)[] {
+  successions: S,
+): (R | SuccessorOf<N, TypesOf<readonly R[]>, S>)[] {
   const prefix = `${API.slice(0, API.lastIndexOf("/"))}/${version.name}`;
   const retires = {
     prefix: API,
@@ -64,8 +72,27 @@ export function withSuccessors<R extends Route>(
       .filter(isFollowed)
       .map(route => successor(version.name, prefix, route, successions[lineOf(route)]!))
       .map(route => ({ ...route, ...selfIn(readable, prefix, route) })),
-  ];
+  ] as never;
 }
+
+/** The routes of the newer version, with their types: those of the older one where the succession does not say otherwise. */
+type SuccessorOf<N extends string, T, S> = {
+  [L in keyof S & keyof T & string]: TypedRoute<
+    {
+      line: L extends `${infer Method} ${infer Path}` ? `${Method} /${N}${Path}` : never;
+      path: Of<T[L], "path">;
+      query: Newer<S[L], "query", Of<T[L], "query">>;
+      body: Newer<S[L], "body", Of<T[L], "body">>;
+      refusals: Of<T[L], "refusals"> & string;
+    } & (T[L] extends { event: infer E }
+      ? { event: Newer<S[L], "event", E> }
+      : S[L] extends { readonly answer: Representation<infer B> }
+        ? { answer: B; rows: B extends { data: readonly unknown[] } ? "data" : never }
+        : { answer: Of<T[L], "answer">; rows: never })
+  >;
+}[keyof S & keyof T & string];
+type Of<T, K> = K extends keyof T ? T[K] : never;
+type Newer<S, K extends string, Old> = S extends { readonly [X in K]: Shape<any, infer New> } ? New : Old;
 
 /** An operation on a resource (`POST /loans/:id/return`) answers the resource, which is read further up. */
 function selfIn(readable: ReadonlySet<string>, prefix: string, { url }: Route): { self?: string } {
@@ -86,7 +113,7 @@ function successor(version: string, prefix: string, older: Route, succession: Su
     query: formOf(line, "query", omit(older.query, FIELDS) as TProperties, query),
     body: formOf(line, "body", older.body, body),
   };
-  for (const form of [own, answer?.returns]) nameTypes(form, version);
+  for (const form of [own, answer?.returns, event?.schema]) nameTypes(form, version);
   const spec = { summary: summary ?? older.summary, access, limit, priority, path, ...own };
   const newer = placed(line, spec, { prefix, takesFields: "action" in target, former: Object.keys(older.query) });
   return {
@@ -131,7 +158,7 @@ function newerAction(target: ActionTarget, prefix: string, { answer, params }: S
 }
 
 const newerStream = (source: EventSource, event: Shape<any, any> | undefined): EventSource =>
-  event ? { ...source, data: (...args) => event.toNew(source.data(...args)) as object } : source;
+  event ? { ...source, event: event.schema, data: (...args) => event.toNew(source.data(...args)) as object } : source;
 
 /** A service names the fields of its own form in a refusal: the body's, the query's, or the resource's. */
 function namesOf(...forms: readonly ({ nameNew(field: string): string } | undefined)[]): Pick<Route, "nameNew"> {

@@ -27,8 +27,7 @@ async function output(folder: string, name: string): Promise<void> {
   await writeFile(join(folder, "dist/current"), name);
 }
 
-const gatewayOf = (folder: string) =>
-  Gateway({ api: { name: "Library API" }, routes, pages: { folder, apps: APPS } });
+const gatewayOf = (folder: string) => Gateway({ api: { name: "Library API" }, routes, pages: { folder, apps: APPS } });
 
 let folder: string;
 const makeFolder = async () => void (folder = await mkdtemp(join(tmpdir(), "pages-")));
@@ -54,6 +53,7 @@ describe("of an output", () => {
     ["/books/42?sort=title", "<p>Books</p>"],
     ["/desk", "<p>Desk</p>"],
     ["/desk/loans/1", "<p>Desk</p>"],
+    ["/desk/loans/shelf.42", "<p>Desk</p>"],
     ["/desktop", "<p>Books</p>"],
   ])("%s is a page of its application", async (path, text) => {
     const answer = await page(path);
@@ -61,13 +61,19 @@ describe("of an output", () => {
     expect(answer.headers.get("content-type")).toBe("text/html; charset=utf-8");
   });
 
-  test.each(["/api/v1/none", "/assets/main-gone.js", "/health/none", "/metrics/none", "/docs/none", "/.env", "/x.php"])(
-    "%s is no page: 404 as before",
-    async path => {
-      const answer = await page(path);
-      expect([answer.status, answer.json.type]).toEqual([404, "/problems/not-found"]);
-    },
-  );
+  test.each([
+    "/api/v1/none",
+    "/assets/main-gone.js",
+    "/health/none",
+    "/metrics/none",
+    "/docs/none",
+    "/.env",
+    "/x.php",
+    "/desk/.git/config",
+  ])("%s is no page: 404 as before", async path => {
+    const answer = await page(path);
+    expect([answer.status, answer.json.type]).toEqual([404, "/problems/not-found"]);
+  });
 
   test("a page is for browsers: a program gets the API's name, and 404 elsewhere", async () => {
     expect((await gateway.http("GET", "/")).json).toMatchObject({ name: "Library API" });

@@ -32,8 +32,11 @@ interface Log {
   warn: (line: string) => void;
 }
 
-/** Never of a page, though they may be served nowhere: with INTERNAL_ROUTES=internal, `/metrics` is not on this port. */
-const RESERVED = /^\/(?:api|assets|docs|health|metrics|\.well-known)(?:\/|$)|\/[^/]*\.[^/]*$/;
+/**
+ * Never of a page, though they may be served nowhere: with INTERNAL_ROUTES=internal, `/metrics` is not on this port. So are
+ * files at the root and hidden ones; further down a dot may be part of an id (`/desk/loans/shelf.42`).
+ */
+const RESERVED = /^\/(?:api|assets|docs|health|metrics)(?:\/|$)|^\/[^/]*\.[^/]*$|\/\./;
 export const ASSETS = "/assets/";
 
 export class Pages {

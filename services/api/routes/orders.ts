@@ -16,7 +16,8 @@ const told = {
   outOfStock: Type.Optional(Type.Array(Type.String())),
   trackingId: Type.Optional(Type.String()),
 };
-const Change = Type.Object(
+/** A change of an order, as its followers see it. */
+export const Change = Type.Object(
   {
     id: Type.String(),
     status: Status,
@@ -26,7 +27,7 @@ const Change = Type.Object(
   },
   { title: "OrderChange" },
 );
-type Change = Static<typeof Change>;
+export type Change = Static<typeof Change>;
 
 export const orders = [
   route("POST /orders", "orders.place", {

@@ -8,8 +8,8 @@ const firstProduct = async ({ url }: Visited): Promise<string> => {
 };
 
 export const screens: readonly Screen[] = [
-  { name: "home", path: "/", as: "guest", ready: ".products .product h3" },
-  { name: "category", path: "/categories/tea?sort=-price", as: "guest", ready: ".products .product h3" },
+  { name: "home", path: "/", as: "guest", ready: ".products .product h2", isEntry: true },
+  { name: "category", path: "/categories/tea?sort=-price", as: "guest", ready: ".products .product h2" },
   { name: "search-none", path: "/search?q=zeppelin", as: "guest", ready: ".empty" },
   { name: "product", path: firstProduct, as: "guest", ready: ".status.good" },
   {
@@ -26,6 +26,14 @@ export const screens: readonly Screen[] = [
   { name: "sign-in", path: "/sign-in", as: "guest", ready: "form.stack" },
   { name: "not-found", path: "/nowhere/at/all", as: "guest", ready: ".empty" },
   { name: "console-sign-in", path: "/console", as: "guest", ready: "form" },
-  { name: "console-overview", path: "/console", as: "operator", ready: ".empty, .table" },
+  { name: "console-overview", path: "/console", as: "operator", ready: ".empty, .table, .notice", isEntry: true },
+  { name: "console-search", path: "/console/search?q=checkout", as: "operator", ready: ".empty, .table" },
+  { name: "console-sagas", path: "/console/sagas?state=completed", as: "operator", ready: ".empty, .table" },
+  { name: "console-saga-none", path: "/console/sagas/checkout.0", as: "operator", ready: ".empty" },
+  { name: "console-letters", path: "/console/letters", as: "operator", ready: ".empty, .table" },
+  { name: "console-quarantine", path: "/console/quarantine", as: "operator", ready: ".empty, .table" },
+  { name: "console-projections", path: "/console/projections", as: "operator", ready: ".table" },
+  { name: "console-nodes", path: "/console/nodes", as: "operator", ready: "details .table" },
+  { name: "console-activity", path: "/console/activity", as: "operator", ready: ".empty, .table" },
   { name: "console-not-found", path: "/console/nowhere", as: "operator", ready: ".empty" },
 ];

@@ -20,6 +20,8 @@ export interface Screen {
   readonly as: "guest" | "customer" | "operator";
   /** A selector of what is there when the page is ready. */
   readonly ready: string;
+  /** The page that a person opens first: what it costs to load has a budget. */
+  readonly isEntry?: boolean;
   /** What a person does before looking. */
   readonly before?: (page: Page, shop: Visited) => Promise<void>;
 }
@@ -105,8 +107,8 @@ export class Tab {
   readonly #shop: Visited;
   readonly #axe: string;
   readonly #wrong: string[] = [];
-  /** Requests that were made, and bytes that came, since the last page was opened. */
-  loaded = { requests: 0, scriptBytes: 0, styleBytes: 0 };
+  /** Bytes that came since the last page was opened, as they were sent. */
+  loaded = { scriptBytes: 0, styleBytes: 0 };
 
   private constructor(page: Page, context: BrowserContext, shop: Visited, axe: string) {
     this.page = page;
@@ -126,7 +128,6 @@ export class Tab {
     });
     page.on("pageerror", error => tab.#wrong.push(`exception: ${error.message}`));
     page.on("request", request => {
-      tab.loaded.requests++;
       if (!request.url().startsWith(`${shop.url}/`)) tab.#wrong.push(`a request to ${request.url()}`);
     });
     page.on("requestfinished", request => void tab.#count(request.resourceType(), request));
@@ -142,15 +143,33 @@ export class Tab {
 
   /** Opens the screen, and waits until it is ready. */
   async visit({ path, ready, before }: Screen): Promise<void> {
-    this.loaded = { requests: 0, scriptBytes: 0, styleBytes: 0 };
+    this.loaded = { scriptBytes: 0, styleBytes: 0 };
     await this.page.goto(typeof path === "string" ? path : await path(this.#shop));
     await before?.(this.page, this.#shop);
     await this.page.locator(ready).first().waitFor();
     await this.page.evaluate("document.fonts.ready.then(() => undefined)");
   }
 
-  /** Everything that is wrong with the page as it is now, as sentences. */
-  async faults(): Promise<string[]> {
+  /** Shows the same page in these colours. */
+  show(scheme: Scheme): Promise<void> {
+    return this.page.emulateMedia({ colorScheme: scheme });
+  }
+
+  /** Makes the page a phone's on a slow line: 1.6 Mbit/s, 150 ms, a processor of a quarter. */
+  async slowDown(): Promise<void> {
+    const client = await this.#context.newCDPSession(this.page);
+    const line = { offline: false, latency: 150, downloadThroughput: 200_000, uploadThroughput: 93_750 };
+    await client.send("Network.emulateNetworkConditions", line);
+    await client.send("Emulation.setCPUThrottlingRate", { rate: 4 });
+  }
+
+  /** What the load of the page that was opened last took. Milliseconds; the shift of the layout is a score without a unit. */
+  paints(): Promise<Paints> {
+    return this.page.evaluate(PAINTS);
+  }
+
+  /** Everything that is wrong with the page as it is now, as sentences. `rules`: of axe, default all. */
+  async faults(rules: readonly string[] = []): Promise<string[]> {
     const { page } = this;
     const [scroll, width] = await page.evaluate<[number, number]>(
       "[document.documentElement.scrollWidth, document.documentElement.clientWidth]",
@@ -160,15 +179,15 @@ export class Tab {
       ...this.#wrong,
       ...(scroll > width ? [`scrolls sideways: ${scroll} px of ${width} px`] : []),
       ...blocked.map(what => `blocked by its policy: ${what}`),
-      ...(await this.#unreadable()),
+      ...(await this.#unreadable(rules)),
     ];
   }
 
   /** What axe finds: the rule, and where. It enters by an expression, since the policy refuses its script tag. */
-  async #unreadable(): Promise<string[]> {
+  async #unreadable(rules: readonly string[]): Promise<string[]> {
     await this.page.evaluate(`${this.#axe}; undefined`);
     const { violations } = await this.page.evaluate<{ violations: Violation[] }>(
-      `axe.run({ runOnly: ${JSON.stringify(RULES)} })`,
+      `axe.run({ runOnly: ${JSON.stringify(rules.length > 0 ? rules : RULES)} })`,
     );
     return violations.map(
       ({ id, help, nodes }) =>
@@ -199,6 +218,19 @@ interface Violation {
   readonly nodes: readonly { readonly target: readonly string[]; readonly failureSummary: string }[];
 }
 
-/** Collects, in the page, what its Content-Security-Policy blocks. */
+export interface Paints {
+  readonly largestMs: number;
+  readonly shift: number;
+  /** Requests that had begun before the largest element was painted, the page's own among them. */
+  readonly requests: number;
+}
+const PAINTS = `({ ...__paints, requests: 1 + performance.getEntriesByType("resource").filter(({ startTime }) => startTime < __paints.largestMs).length })`;
+
+/** Collects, in the page, what its Content-Security-Policy blocks, and what its load takes. */
 const COLLECT = `window.__blocked = [];
+window.__paints = { largestMs: 0, shift: 0 };
+new PerformanceObserver(list => { for (const { startTime } of list.getEntries()) __paints.largestMs = startTime; })
+  .observe({ type: "largest-contentful-paint", buffered: true });
+new PerformanceObserver(list => { for (const entry of list.getEntries()) if (!entry.hadRecentInput) __paints.shift += entry.value; })
+  .observe({ type: "layout-shift", buffered: true });
 addEventListener("securitypolicyviolation", event => __blocked.push(event.violatedDirective + " " + event.blockedURI));`;

@@ -31,10 +31,12 @@ test.each(named.map(route => [lineOf(route), route] as const))("%s", (line, rout
     url.replaceAll(":", "%3A"),
   );
   if ("stream" in target) return;
-  const rows = target.list ?? target.lines;
+  const { representation } = target;
+  const rows = representation && target.list !== undefined ? "data" : (target.list ?? target.lines);
   if (rows === undefined) return;
   const [service = "", action = ""] = target.action.split(".");
-  const { properties } = returnsOf(contractOf(service)!, action).returns as TSchema & { properties: object };
+  const returns = representation?.returns ?? returnsOf(contractOf(service)!, action).returns;
+  const { properties } = returns as TSchema & { properties: object };
   const page = Object.fromEntries(
     Object.entries(properties).map(([name, schema]) => [name, schema.type === "array" ? [name] : 0]),
   );

@@ -3,6 +3,7 @@ import { omit, pick, strictObject } from "@valence/runtime/contract";
 import { one, page, shape, type Succession } from "@valence/runtime/gateway";
 import { contract as views } from "../../../order-views/contract.ts";
 import { contract, Order } from "../../../orders/contract.ts";
+import { Change } from "../orders.ts";
 
 const { place, refund } = contract.commands;
 const { timeline } = contract.actions;
@@ -38,10 +39,7 @@ export const listed = shape(list.returns.properties.rows.items).rename({
 
 const event = timeline.returns.properties.events.items;
 
-/** Not described by any contract: the gateway makes it of each event. */
-const change = strictObject({ status: Type.String(), trackingId: Type.Optional(Type.String()) });
-
-export const orders: Readonly<Record<string, Succession>> = {
+export const orders = {
   "POST /orders": {
     body: shape(strictObject(omit(place, "customer"))).rename({ lines: "items" }),
     answer: one(placed, { meta }),
@@ -62,6 +60,6 @@ export const orders: Readonly<Record<string, Succession>> = {
     answer: one(refunded, { meta }),
   },
   "GET /orders/:id/stream": {
-    event: shape(change).move("trackingId", "shipment.trackingId").rename({ status: "state" }),
+    event: shape(Change).move("trackingId", "shipment.trackingId").rename({ status: "state" }),
   },
-};
+} satisfies Readonly<Record<string, Succession>>;

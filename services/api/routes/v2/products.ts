@@ -16,7 +16,7 @@ const search = shape(strictObject(list.params)).drop("page").values("sort", {
   "-createdAt": "-created",
 });
 
-export const products: Readonly<Record<string, Succession>> = {
+export const products = {
   "GET /products": {
     summary: "Search the catalog. A search without `sort` comes by rank",
     query: search,
@@ -31,4 +31,4 @@ export const products: Readonly<Record<string, Succession>> = {
     answer: one(product),
   },
   "DELETE /products/:id": {},
-};
+} satisfies Readonly<Record<string, Succession>>;

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import type { TSchema } from "typebox";
 import { compileSchema } from "@valence/runtime/contract";
-import type { Shape } from "@valence/runtime/gateway";
+import type { Shape, Succession } from "@valence/runtime/gateway";
 import { randomOf } from "@valence/runtime/testing";
 import { randomValue } from "../../../../mixins/gateway/versions/random-value.fixture.ts";
 import { routes } from "../index.ts";
@@ -11,7 +11,7 @@ import { product } from "./products.ts";
 
 /** A check stops after so many. */
 const ISSUES_MAX = 20;
-const bodies = Object.entries(successions).flatMap(([line, { body, query }]) => [
+const bodies = Object.entries<Succession>(successions).flatMap(([line, { body, query }]) => [
   ...(body ? [[`body of ${line}`, body] as const] : []),
   ...(query ? [[`query of ${line}`, query] as const] : []),
 ]);

@@ -1,32 +1,20 @@
 // What needs a person, the worst first.
-import { Empty, Loaded, Partial, Status, Table, Time, usePage, useResource } from "../../../kit/index.ts";
+import { Empty, Loaded, Partial, Status, Table, Time, useResource } from "../../../kit/index.ts";
+import type { AnswerOf } from "../../../../client/index.ts";
+import type { Api } from "../../../api.ts";
 import { api } from "../../console.ts";
+import { addressOf } from "../../parts/address.ts";
+import { Head } from "../../parts/head.tsx";
 
-interface Need {
-  readonly kind: string;
-  readonly count: number;
-  readonly oldest?: string;
-  readonly says: string;
-  readonly command: string;
-}
+type Overview = AnswerOf<Api["ops"]["overview"]>;
 
-export default function Overview() {
-  const heading = usePage("Overview", "Console");
-  const overview = useResource("overview", signal => api.ops.overview(undefined, { signal }), { keeps: true });
+export default function OverviewPage() {
+  const overview = useResource("overview", signal => api.ops.overview({}, { signal }), { keeps: true });
   return (
     <div class="stack loose">
-      <div class="row ends baseline">
-        <h1 ref={heading} tabIndex={-1}>
-          Overview
-        </h1>
-        {overview.asOf !== undefined && (
-          <p class="soft small">
-            Checked <Time at={overview.asOf} />
-          </p>
-        )}
-      </div>
+      <Head title="Overview" of={overview} />
       <Loaded of={overview}>
-        {({ needs, unknown }: { needs: readonly Need[]; unknown: readonly string[] }) => (
+        {({ needs, unknown }) => (
           <>
             {unknown.length > 0 && <Partial silent={unknown} onRetry={overview.reload} />}
             {needs.length === 0 ? (
@@ -36,7 +24,7 @@ export default function Overview() {
                 </Empty>
               )
             ) : (
-              <Table<Need>
+              <Table<Overview["needs"][number]>
                 label="What needs a person"
                 rows={needs}
                 keyOf={({ kind, command }) => `${kind} ${command}`}
@@ -44,8 +32,8 @@ export default function Overview() {
                   { head: "What", cell: ({ kind }) => <Status tone="bad">{kind}</Status> },
                   { head: "How many", align: "end", cell: ({ count }) => new Intl.NumberFormat().format(count) },
                   { head: "Since", cell: ({ oldest }) => (oldest ? <Time at={oldest} /> : "–") },
-                  { head: "What it means", cell: ({ says }) => says },
-                  { head: "Command", cell: ({ command }) => <code>{command}</code> },
+                  { head: "What it means", cell: ({ says, look }) => <Says says={says} address={addressOf(look)} /> },
+                  { head: "In the REPL", cell: ({ command }) => <code>{command}</code> },
                 ]}
               />
             )}
@@ -55,3 +43,6 @@ export default function Overview() {
     </div>
   );
 }
+
+const Says = ({ says, address }: { readonly says: string; readonly address: string | undefined }) =>
+  address === undefined ? <>{says}</> : <a href={address}>{says}</a>;

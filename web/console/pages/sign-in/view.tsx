@@ -11,7 +11,7 @@ export function SignIn() {
           Operations console
         </h1>
         <p class="soft">For those who run the shop. The first administrator’s password was shown at the first start.</p>
-        <SignInForm onSignIn={session.signIn} />
+        <SignInForm onSignIn={(email, password) => session.signIn(email, password)} />
         <p class="small">
           <a href="/">To the shop</a>
         </p>

@@ -2,24 +2,25 @@
 export interface Shown {
   readonly q: string | undefined;
   readonly category: string | undefined;
-  readonly sort: string | undefined;
+  readonly sort: Sort | undefined;
   readonly page: number;
 }
 export const PAGE_SIZE = 24;
 
 /** Sort orders as people choose them; the first is the server's own. */
-export const SORTS: readonly (readonly [value: string, label: string])[] = [
+export const SORTS = [
   ["", "Best match"],
   ["name", "Name"],
   ["price", "Price, lowest first"],
   ["-price", "Price, highest first"],
   ["-createdAt", "Newest"],
-];
+] as const satisfies readonly (readonly [value: string, label: string])[];
+type Sort = Exclude<(typeof SORTS)[number][0], "">;
 
 /** An address may be typed by anybody: what the API would refuse is left out. */
 export function shownBy(query: Readonly<Record<string, string>>, category: string | undefined): Shown {
   const page = Number(query["page"]);
-  const sort = SORTS.some(([value]) => value !== "" && value === query["sort"]) ? query["sort"] : undefined;
+  const sort = SORTS.find(([value]) => value === query["sort"])?.[0] || undefined;
   return {
     q: query["q"]?.trim().slice(0, 100) || undefined,
     category: category?.slice(0, 60) || undefined,

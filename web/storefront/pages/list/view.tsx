@@ -17,7 +17,7 @@ import { Picture } from "../../picture.tsx";
 import { shop } from "../../shop.ts";
 import { inputOf, PAGE_SIZE, shownBy, SORTS, titleOf } from "./model.ts";
 
-const CATEGORIES = ["mugs", "coffee", "tea", "notebooks", "stationery", "textiles", "kitchen", "candles"];
+const CATEGORIES = ["mugs", "coffee", "tea", "notebooks", "desk", "lamps", "textiles", "bags"];
 
 export default function List() {
   const { params } = useRoute();
@@ -121,9 +121,9 @@ export default function List() {
 const Card = (product: Product) => (
   <li class="product">
     <Picture product={product} />
-    <h3>
+    <h2>
       <a href={`/products/${product.id}`}>{product.name}</a>
-    </h3>
+    </h2>
     <span class="price">
       <Money {...product.price} />
     </span>
