@@ -177,6 +177,7 @@ function unlessAborted<T>(signal: AbortSignal | undefined, answer: Promise<T> | 
   if (answer === undefined || signal === undefined) return Promise.resolve(answer);
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
     signal.addEventListener("abort", abort);
     answer.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });
