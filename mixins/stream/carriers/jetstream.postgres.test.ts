@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { Published } from "../publish/published.ts";
 import { consumersOf, type RelayStatus } from "../siblings.ts";
 import { databaseOf } from "../../database/siblings.ts";
-import type { ServiceBroker, ServiceSchema } from "moleculer";
+import type { ServiceBroker } from "moleculer";
 import { connect, type JetStreamManager, type NatsConnection } from "nats";
 import { until } from "../../testing/index.ts";
 import { newBrokers } from "../../testing/broker.ts";
