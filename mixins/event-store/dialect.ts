@@ -56,7 +56,7 @@ export interface Dialect extends Reads {
   readAll(
     cursor: Cursor,
     limit: number,
-  ): Promise<{ events: readonly StoredEvent[]; cursor: Cursor; cursorAt(index: number): Cursor }>;
+  ): Promise<{ events: readonly StoredEvent[]; cursor: Cursor; readonly cursorAt: (index: number) => Cursor }>;
   /** For traces. */
   readonly system: DatabaseSystem;
   /** Batches that may be in flight at once. A stream always goes to the same lane. */

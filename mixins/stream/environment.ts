@@ -1,7 +1,9 @@
 // The carrier of durable events between services.
+import type { ServiceBroker } from "moleculer";
 import {
   defineEnvironment,
   EnvironmentError,
+  type Environment,
   file,
   flag,
   integer,
@@ -110,3 +112,9 @@ export const streamEnvironment = defineEnvironment(
       throw new EnvironmentError("CARRIER", CARRIER, "another one, or KAFKA_BROKERS to be set as well");
   },
 );
+
+/** What an outage of a server of messages means on this node, which may serve only messages from outside and public events. */
+export const meanwhileWithout = (carrier: "jetstream" | "kafka", settings: ServiceBroker | Environment): string =>
+  streamEnvironment.of(settings).CARRIER === carrier
+    ? "consumers read the logs"
+    : "messages from outside and public events wait";

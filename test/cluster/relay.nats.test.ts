@@ -68,8 +68,9 @@ async function allAppliedAndPublished(): Promise<void> {
   await until("all is published", async () => (await published()) >= total);
   expect(await published()).toBe(total);
   const messages = [];
-  for (let seq = 1; seq <= total; seq++) {
-    const { event } = (await streams.getMessage("EVENTS=tallies", { seq })).json<{ event: any }>();
+  const consumer = await nats.jetstream().consumers.get("EVENTS=tallies");
+  for await (const message of await consumer.fetch({ max_messages: total, expires: 10_000 })) {
+    const { event } = message.json<{ event: { stream: string; version: number } }>();
     messages.push({ name: `tally.${event.stream}`, version: event.version });
   }
   const publishedBy = Map.groupBy(messages, ({ name }) => name);

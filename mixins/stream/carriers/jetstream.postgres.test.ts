@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { Published } from "../publish/published.ts";
 import { consumersOf, type RelayStatus } from "../siblings.ts";
 import { databaseOf } from "../../database/siblings.ts";
-import type { ServiceBroker, ServiceSchema } from "moleculer";
+import type { ServiceBroker } from "moleculer";
 import { connect, type JetStreamManager, type NatsConnection } from "nats";
 import { until } from "../../testing/index.ts";
 import { newBrokers } from "../../testing/broker.ts";
@@ -217,10 +217,8 @@ describe("the relay", () => {
 
   test("while a reader runs that does not put pages into order, one node publishes; then they share", async () => {
     source.relayLimits = { moveMs: 0, lookMs: 50 };
-    const { metadata, ...readers } = consuming("readers", writer()) as ServiceSchema & { mixins: ServiceSchema[] };
-    const [{ metadata: told = {}, ...mixin } = {} as ServiceSchema, ...others] = readers.mixins;
-    const old = { ...told, joinsPages: undefined };
-    const first = await house.start({ ...readers, mixins: [mixin as ServiceSchema, ...others], metadata: old });
+    const old = { ...consuming("readers", writer()), metadata: { joinsPages: false } };
+    const first = await house.start(old);
     const second = await house.start(source.schema());
     const third = await house.start(source.schema());
     await until(

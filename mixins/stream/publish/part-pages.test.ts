@@ -77,7 +77,7 @@ let reads: number;
 let counted: { redelivered: number; gaps: number };
 const seen: LogEvent[] = [];
 
-beforeEach(() => seen.splice(0));
+beforeEach(() => void seen.splice(0));
 afterEach(() => feed.close());
 
 /** A feed that follows the messages from the log's end on. */

@@ -41,7 +41,7 @@ export class PartPages {
       }
       this.#last.set(shard, entry);
     }
-    for (const shard of [...rows.keys()]) end(shard);
+    for (const shard of rows.keys()) end(shard);
     return messages;
   }
 

@@ -53,7 +53,7 @@ export class Published {
   }
 
   /** Moves partitions to a place, and `found` with them. Answers whether no other node has moved any of them before. */
-  async move(found: Found, { cursor, mark = undefined }: Place): Promise<boolean> {
+  async move(found: Found, { cursor, mark }: Place): Promise<boolean> {
     const { knex } = this.#database;
     const moved = { cursor, mark: mark ?? null };
     for (const [from, own] of Map.groupBy(found.keys(), partition => found.get(partition))) {

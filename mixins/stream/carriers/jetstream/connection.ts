@@ -15,7 +15,7 @@ import {
 import { closeWithBroker } from "../../../database/mixin.ts";
 import { dependsOn, natsOptions, nodeEnvironment, type DependencyState } from "../../../kernel/index.ts";
 import { metersOf, reading } from "../../../metrics/index.ts";
-import { streamEnvironment } from "../../environment.ts";
+import { meanwhileWithout, streamEnvironment } from "../../environment.ts";
 import { streamMetrics } from "../../metrics.ts";
 
 const limits = {
@@ -37,6 +37,8 @@ export interface JetStream {
 interface Account {
   /** The domain of JetStream, or the account that stands under this name: its subjects begin with `$JS.<domain>.API`. */
   readonly domain?: string | undefined;
+  /** What an outage means, where it is not that consumers read the logs. */
+  readonly meanwhile?: string;
   /** Told each subject that the server denies, once. */
   readonly onDenied?: (subject: string) => void;
 }
@@ -72,7 +74,7 @@ export class Connection {
     if (!this.#isUp)
       return {
         status: "FAIL",
-        message: "the connection to JetStream is gone: consumers read the logs",
+        message: `the connection to JetStream is gone: ${this.#account.meanwhile ?? "consumers read the logs"}`,
         advice: "is the server of NATS_URL running, and can this machine reach it?",
       };
     const rttMs = await this.#made!.nats.rtt();
@@ -140,6 +142,7 @@ export function connectionOf(broker: ServiceBroker): Connection {
   const node = nodeEnvironment.of(broker);
   const connection = new Connection(natsOptions(node.NATS_URL!, node), {
     domain: streamEnvironment.of(broker).JETSTREAM_DOMAIN,
+    meanwhile: meanwhileWithout("jetstream", broker),
     onDenied: subject =>
       broker.logger.error(
         `the NATS server does not let this node use ${subject}: \`npx valence nats-conf\` writes the subjects of its role`,

@@ -16,7 +16,7 @@ import {
   type Environment,
 } from "../../../kernel/index.ts";
 import { metersOf, reading } from "../../../metrics/index.ts";
-import { kafkaEnvironment } from "../../environment.ts";
+import { kafkaEnvironment, meanwhileWithout } from "../../environment.ts";
 import { streamMetrics } from "../../metrics.ts";
 import { problemOf, type Problem } from "./problems.ts";
 
@@ -48,6 +48,7 @@ export type OptionsOfKafka = () => Pick<BaseOptions, "clientId" | "bootstrapBrok
 
 export class KafkaConnection {
   readonly #options: OptionsOfKafka;
+  readonly #meanwhile: string;
   readonly #onProblem: (problem: Problem) => void;
   /** Topics that cannot be read although the brokers answer. */
   readonly #unread = new Map<string, Problem>();
@@ -60,9 +61,10 @@ export class KafkaConnection {
   #rttMs = 0;
   #closed = false;
 
-  /** `onProblem` is told each new reason why the brokers cannot be used. */
-  constructor(options: OptionsOfKafka, onProblem: (problem: Problem) => void = () => {}) {
+  /** `onProblem` is told each new reason why the brokers cannot be used; `meanwhile` says what that means. */
+  constructor(options: OptionsOfKafka, meanwhile: string, onProblem: (problem: Problem) => void = () => {}) {
     this.#options = options;
+    this.#meanwhile = meanwhile;
     this.#onProblem = onProblem;
     this.#done = this.#run();
   }
@@ -81,8 +83,7 @@ export class KafkaConnection {
   /** How it stands now, for operators. */
   state(): DependencyState {
     const { message: problem, advice } = this.#problem;
-    if (!this.#made)
-      return { status: "FAIL", message: `Kafka is away, and consumers read the logs: ${problem}`, advice };
+    if (!this.#made) return { status: "FAIL", message: `Kafka is away, and ${this.#meanwhile}: ${problem}`, advice };
     const rttMs = this.#rttMs;
     const message = `connected, ${rttMs} ms there and back`;
     const [unread] = this.#unread;
@@ -222,9 +223,11 @@ const connections = new WeakMap<ServiceBroker, KafkaConnection>();
 export function kafkaOf(broker: ServiceBroker): KafkaConnection {
   const known = connections.get(broker);
   if (known) return known;
+  const meanwhile = meanwhileWithout("kafka", broker);
   const connection = new KafkaConnection(
     () => kafkaOptions(broker, broker.nodeID),
-    ({ message, advice }) => broker.logger.warn(`Kafka is away, and consumers read the logs: ${message} → ${advice}`),
+    meanwhile,
+    ({ message, advice }) => broker.logger.warn(`Kafka is away, and ${meanwhile}: ${message} → ${advice}`),
   );
   connections.set(broker, connection);
   dependsOn(broker, { kind: "carrier", name: "Kafka", ask: async () => connection.state() });
