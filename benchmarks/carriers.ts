@@ -163,7 +163,7 @@ async function measure(carrier: CarrierName, from: string): Promise<object> {
   const folder = join(from, carrier);
   cpSync(join(from, "history"), folder, { recursive: true });
   const nats = carrier === "local" ? undefined : await Nats.start();
-  const kafka = carrier === "kafka" ? await Kafka.start() : undefined;
+  const kafka = carrier === "kafka" ? await Kafka.start({ isAsInProduction: true }) : undefined;
   const env = {
     DATA_DIR: folder,
     CARRIER: carrier,

@@ -46,11 +46,8 @@ function maven(...args: string[]): void {
 }
 
 /** Arguments of Java before the class of one of Kafka's programs. */
-export const programOfKafka = (heap: readonly string[]): string[] => [
-  ...heap,
-  // For machines with few cores: the collector with the fewest threads, and the compiler that is done first.
-  "-XX:+UseSerialGC",
-  "-XX:TieredStopAtLevel=1",
+export const programOfKafka = (options: readonly string[]): string[] => [
+  ...options,
   "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
   "-cp",
   join(pathOfKafka(), "*"),

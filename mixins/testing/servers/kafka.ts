@@ -22,9 +22,19 @@ const limits = {
   toldOutput: 4_000,
 };
 
+/** For machines with few cores: the collector with the fewest threads, and the compiler that is done first. */
+const FRUGAL = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 /** 155 MB of memory a broker. */
-const BROKER_HEAP = ["-Xms64m", "-Xmx192m"];
-const PROGRAM_HEAP = ["-Xms32m", "-Xmx128m"];
+const BROKER = ["-Xms64m", "-Xmx192m", ...FRUGAL];
+/** As Kafka's own scripts start it. */
+const PRODUCTION = [
+  "-Xms1g",
+  "-Xmx1g",
+  "-XX:+UseG1GC",
+  "-XX:MaxGCPauseMillis=20",
+  "-XX:InitiatingHeapOccupancyPercent=35",
+];
+const PROGRAM = ["-Xms32m", "-Xmx128m", ...FRUGAL];
 
 export interface KafkaOptions {
   /** With three, topics have three replicas unless said otherwise, and two of them must have stored a message. */
@@ -36,6 +46,8 @@ export interface KafkaOptions {
   };
   /** Whether clients reach the brokers by a network that `partition` cuts. */
   readonly partible?: boolean;
+  /** Whether Java runs with the heap and the collector of Kafka's own scripts, for measurements. */
+  readonly isAsInProduction?: boolean;
   /** Besides ours, as in server.properties. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -66,7 +78,8 @@ export class Kafka {
   }
 
   /** Resolves when every broker takes connections. Fetches Kafka first where that was not done. */
-  static async start({ brokers = 1, secured, partible = false, settings = {} }: KafkaOptions = {}): Promise<Kafka> {
+  static async start(options: KafkaOptions = {}): Promise<Kafka> {
+    const { brokers = 1, secured, partible = false, isAsInProduction = false, settings = {} } = options;
     fetchKafka();
     const folder = mkdtempSync(join(tmpdir(), "kafka-"));
     const cluster = await Promise.all(
@@ -94,7 +107,9 @@ export class Kafka {
       folder,
       cluster.map(({ id, ports }, i) => {
         const own = networks[i] && { "advertised.listeners": `OPEN://${networks[i].address}` };
-        return new KafkaBroker(join(folder, `${id}`), name, id, ports, secured !== undefined, { ...common, ...own });
+        const java = isAsInProduction ? PRODUCTION : BROKER;
+        const all = { ...common, ...own };
+        return new KafkaBroker(join(folder, `${id}`), name, id, ports, secured !== undefined, all, java);
       }),
       networks,
     );
@@ -157,15 +172,11 @@ export class Kafka {
 
   /** Runs one of Kafka's programs on this cluster, by the name of its class. Resolves with its output. */
   async run(program: string, args: readonly string[], input = ""): Promise<string> {
-    const child = spawn(
-      "java",
-      [...programOfKafka(PROGRAM_HEAP), program, "--bootstrap-server", this.servers, ...args],
-      {
-        stdio: "pipe",
-        timeout: limits.programMs,
-        killSignal: "SIGKILL",
-      },
-    );
+    const child = spawn("java", [...programOfKafka(PROGRAM), program, "--bootstrap-server", this.servers, ...args], {
+      stdio: "pipe",
+      timeout: limits.programMs,
+      killSignal: "SIGKILL",
+    });
     child.stdin.on("error", () => {}); // it has ended, which its exit code tells
     child.stdin.end(input);
     const [output, errors, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
@@ -198,6 +209,7 @@ export class KafkaBroker {
   readonly port: number;
   readonly securedPort: number;
   readonly #folder: string;
+  readonly #java: readonly string[];
   #process: ChildProcess | undefined;
 
   constructor(
@@ -207,8 +219,10 @@ export class KafkaBroker {
     [open, controller, secured]: readonly [number, number, number],
     isSecured: boolean,
     settings: Readonly<Record<string, string>>,
+    java: readonly string[],
   ) {
     this.id = id;
+    this.#java = java;
     this.port = open;
     this.securedPort = secured;
     this.#folder = folder;
@@ -246,7 +260,7 @@ export class KafkaBroker {
   /** Starts it, after a halt too, with what it had stored. Resolves when it takes connections. */
   async start(): Promise<void> {
     const output = openSync(this.#output, "w");
-    const child = spawn("java", [...programOfKafka(BROKER_HEAP), "kafka.Kafka", this.#settings], {
+    const child = spawn("java", [...programOfKafka(this.#java), "kafka.Kafka", this.#settings], {
       cwd: this.#folder,
       stdio: ["ignore", output, output],
     });

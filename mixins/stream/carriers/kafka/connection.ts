@@ -11,6 +11,8 @@ import {
   certificateState,
   dependsOn,
   Pause,
+  settledWithin,
+  stopsFirst,
   type CertificateFile,
   type DependencyState,
   type Environment,
@@ -30,6 +32,8 @@ const limits = {
   /** Attempts of one publishing, and the milliseconds between them: a partition gets another leader within some seconds. */
   retries: 10,
   retryMs: 300,
+  /** Milliseconds that a node which stops waits for an answer. What is not published then, another node publishes. */
+  leaveMs: 1_000,
 };
 
 type Client = typeof KafkaModule;
@@ -59,6 +63,9 @@ export class KafkaConnection {
   #attempts = 0;
   #problem: Problem = { message: "it has not been reached yet", advice: "give it some seconds" };
   #rttMs = 0;
+  /** Told when the node begins to stop. */
+  readonly #waits = new Set<() => void>();
+  #isLeaving = false;
   #closed = false;
 
   /** `onProblem` is told each new reason why the brokers cannot be used; `meanwhile` says what that means. */
@@ -103,10 +110,33 @@ export class KafkaConnection {
     else this.#unread.set(topic, problemOf(error));
   }
 
+  /** The node begins to stop. */
+  leave(): void {
+    this.#isLeaving = true;
+    for (const tell of this.#waits) tell();
+  }
+
+  /** The outcome of a request. Rejects when the node stops meanwhile and the brokers are silent: they may be away for long. */
+  beforeLeaving<T>(request: Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    let timer: NodeJS.Timeout | undefined;
+    const hurry = (): void => {
+      timer ??= setTimeout(() => reject(new Error("the node stops, and Kafka does not answer")), limits.leaveMs);
+    };
+    if (this.#isLeaving) hurry();
+    else this.#waits.add(hurry);
+    request.then(resolve, reject);
+    return promise.finally(() => {
+      this.#waits.delete(hurry);
+      clearTimeout(timer);
+    });
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#pause.end();
-    await this.#done;
+    if (this.#made) await closeClients(this.#made);
+    await settledWithin([this.#done], limits.leaveMs);
   }
 
   async #run(): Promise<void> {
@@ -238,6 +268,7 @@ export function kafkaOf(broker: ServiceBroker): KafkaConnection {
       ask: async () => certificateState(file, Date.now()),
     });
   metersOf(broker)?.read("carrier", () => [reading(streamMetrics.carrierConnected, connection.clients ? 1 : 0)]);
+  stopsFirst({ fullName: "kafka", broker }, async () => connection.leave());
   closeWithBroker(broker, () => connection.close());
   return connection;
 }

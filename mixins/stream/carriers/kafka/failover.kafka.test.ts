@@ -81,6 +81,22 @@ testIfAsked(
 );
 
 testIfAsked(
+  `P4 a node stops while all brokers are silent, and another one publishes what it has left${note}`,
+  async () => {
+    const first = await node();
+    await house.onTail(first);
+    for (const broker of kafka.brokers) broker.freeze();
+    house.append(50);
+    await first.stop();
+    for (const broker of kafka.brokers) broker.thaw();
+    const second = await node();
+    await house.allApplied(second);
+    await house.published(second);
+    await house.onTail(second);
+  },
+);
+
+testIfAsked(
   `P4 the disks of two brokers are full: nothing is published, health says so, and later it is${note}`,
   async () => {
     const broker = await node();

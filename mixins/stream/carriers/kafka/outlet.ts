@@ -53,12 +53,14 @@ export function kafkaOutlet(connection: KafkaConnection, topic: Topic, owner: Ev
     },
     onChange: listener => connection.onChange(listener),
     ensure: () => explained(topic, () => topic.ensure(connected())),
-    publish: (messages, seal) =>
-      explained(topic, async () => {
+    publish(messages, seal) {
+      const publishing = explained(topic, async () => {
         const clients = connected();
         const outgoing = messages.map(message => ({ message, record: toRecord(message, seal) }));
         for (const some of portions(outgoing, () => sendBytes)) await store(clients, some, seal);
-      }),
+      });
+      return connection.beforeLeaving(publishing);
+    },
   };
 }
 
