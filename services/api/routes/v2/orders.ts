@@ -47,7 +47,7 @@ export const orders: Readonly<Record<string, Succession>> = {
     answer: one(placed, { meta }),
   },
   "GET /orders": {
-    query: shape(strictObject(omit(list.params, "customer"))).drop("page"),
+    query: shape(strictObject(omit(list.params, "customer", "status", "from", "to"))).drop("page"),
     answer: page(list.returns, "rows", listed),
   },
   "GET /orders/:id": { answer: one(order, { meta }) },
