@@ -9,6 +9,7 @@ import { tracing } from "../tracing/index.ts";
 import { MemoryCacher } from "./cachers/memory-cacher.ts";
 import { RedisCacher } from "./cachers/redis-cacher.ts";
 import { healthReport } from "./health-report.ts";
+import { nodeFigures } from "./node-figures.ts";
 import { health } from "./health.ts";
 import { liveness } from "./liveness.ts";
 import { announcements } from "./middlewares/announcements.ts";
@@ -52,6 +53,7 @@ const MIDDLEWARES = [
   logLevels,
   health,
   healthReport,
+  nodeFigures,
   stopping,
   announcements,
   callChain,

@@ -2,5 +2,5 @@
 export { metricsEnvironment } from "./environment.ts";
 export { metersOf, reading, type Family, type Meters, type Reading } from "./meters.ts";
 export { measureProcess, scrape, tellSupervisor } from "./scrape.ts";
-export type { Distribution, Series } from "./series.ts";
+export type { Distribution, Sample, Series } from "./series.ts";
 export { WorkerMetrics } from "./workers.ts";

@@ -117,6 +117,20 @@ export class Meters {
       .map(([definition, values]) => familyOf(definition, values));
   }
 
+  /**
+   * The values of these metrics, by name, as they are counted, and as the sources of these names tell them when they are asked.
+   * A scrape asks all sources, databases among them; this is for those who look every few seconds.
+   */
+  async some(names: ReadonlySet<string>, sources: readonly string[]): Promise<ReadonlyMap<string, readonly Sample[]>> {
+    const asked = [...this.#sources].filter(({ name }) => sources.includes(name));
+    const read = await Promise.all(asked.map(source => this.#ask(source, false)));
+    const samples = new Map<string, Sample[]>([...names].map(name => [name, []]));
+    for (const [{ name }, series] of this.#metrics)
+      for (const of of names.has(name) ? series.values() : []) samples.get(name)!.push(...of.samples());
+    for (const { definition, value, labels } of read.flat()) samples.get(definition.name)?.push({ value, labels });
+    return samples;
+  }
+
   /** How many combinations of labels it keeps. */
   get size(): number {
     return [...this.#metrics.values()].reduce((sum, series) => sum + series.size, 0);

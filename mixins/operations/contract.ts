@@ -15,7 +15,6 @@ import {
   id,
   label,
   limit,
-  listOf,
   listOfServices,
   name,
   nextCursor,
@@ -32,6 +31,25 @@ import { viewActions, viewPermissions, viewRefusals } from "./views/contract.ts"
 /** `warn`: look at it before it grows. `FAIL`: it does not work, or stands still until a person acts. */
 const Condition = Type.Enum(["ok", "warn", "FAIL"]);
 
+const amount = Type.Number();
+const measured = Type.Optional(Type.Number());
+const Point = Type.Object(
+  {
+    at: Type.String(),
+    seconds: amount,
+    requestsPerSecond: amount,
+    failuresPerSecond: amount,
+    p50Ms: measured,
+    p95Ms: measured,
+    p99Ms: measured,
+    commandsPerSecond: amount,
+    eventsPerSecond: amount,
+    lagEvents: measured,
+    lagSeconds: measured,
+  },
+  { title: "MetricsPoint" },
+);
+
 /** Parked streams that belong together. */
 const letterGroup = {
   service: Type.Optional(service),
@@ -46,8 +64,20 @@ export const contract = defineContract({
   service: "ops",
   actions: {
     ...viewActions,
-    /** Nodes by their names. `cursor` continues this list, and those below. */
-    nodes: { params: page, returns: listOf("nodes") },
+    /**
+     * Nodes by their names: zone, release of the runtime, services, actors in memory, CPU, delay of the event loop, memory, pools of
+     * connections. `cursor` continues this list, and those below.
+     */
+    nodes: { params: page, returns: listOfServices("nodes") },
+    /**
+     * The last 15 minutes, a point every five seconds, of all nodes: requests and failures (5xx) a second, the time that they
+     * took, commands and committed events a second, and the reader of a log that is furthest behind. Operators' own requests are
+     * left out. Nothing is sampled before the first who asks, nor when nobody has asked for a minute.
+     */
+    metrics: {
+      params: {},
+      returns: Type.Object({ everySeconds: Type.Number(), points: Type.Array(Point) }),
+    },
     /**
      * Circuits of every node towards the others, by action: those that are not closed first. `from` is the node that
      * calls. `silent` names nodes that did not answer.
@@ -261,6 +291,7 @@ export const contract = defineContract({
   mayRefuse: {
     ...viewRefusals,
     nodes: [],
+    metrics: [],
     circuits: [],
     health: [],
     doctor: [],
@@ -290,6 +321,7 @@ export const contract = defineContract({
   permissions: {
     ...viewPermissions,
     nodes: "operations:read",
+    metrics: "operations:read",
     circuits: "operations:read",
     health: "operations:read",
     doctor: "operations:read",

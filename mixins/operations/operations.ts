@@ -26,12 +26,12 @@ import {
   text,
   type Answer,
 } from "./asking.ts";
-import { isTerminal } from "./ask-nodes.ts";
 import { contract } from "./contract.ts";
 import { EXAMINED_MS, examined } from "./examined.ts";
 import { operationErrors } from "./errors.ts";
 import { TellsFindings } from "./findings.ts";
 import { healthOf } from "./health.ts";
+import { figureOperations, SamplesFigures } from "./figures/actions.ts";
 import { jobActions, KeepsJobs } from "./jobs/actions.ts";
 import { letterOperations } from "./letters.ts";
 import { logOperations } from "./log-levels.ts";
@@ -71,32 +71,14 @@ function detailsOf(
 
 const schema = (): ServiceSchema =>
   defineService(contract, {
-    mixins: [TellsFindings(), KeepsJobs()],
+    mixins: [TellsFindings(), KeepsJobs(), SamplesFigures()],
     actions: {
       ...views,
 
       ...jobActions,
       ...logOperations,
       ...webhookOperations,
-      nodes(ctx) {
-        const known = ctx.broker.registry.getNodeList({ withServices: true }) as Answer[];
-        // A terminal that has left is of interest to nobody.
-        const nodes = known.filter(node => node["available"] === true || !isTerminal(node));
-        const { limit = limits.page, cursor } = ctx.params;
-        const { entries, ...next } = pageIn(nodes, { list: "nodes", limit, cursor, key: [by("id")] });
-        return {
-          nodes: entries.map(({ id, available, local, hostname, cpu, uptime, services }) => ({
-            id,
-            available,
-            local,
-            hostname,
-            cpu,
-            uptime,
-            services: ((services ?? []) as ListedService[]).map(({ fullName }) => fullName).sort(),
-          })),
-          ...next,
-        };
-      },
+      ...figureOperations,
 
       async circuits(ctx) {
         const { limit = limits.page, cursor } = ctx.params;

@@ -71,6 +71,18 @@ test("a SKU belongs to one product, whether it is created or changed", async () 
   expect(await call("catalog.get", { id })).toMatchObject(lamp);
 });
 
+test("categories are those that have products, with how many, also right after a change", async () => {
+  const made = [mug, { ...mug, sku: "MUG-002" }, lamp].map(product => call("catalog.create", product, { meta: admin }));
+  const { id } = (await Promise.all(made)).at(-1)!;
+  const categories = async () => (await call("catalog.categories", {})).rows;
+  expect(await categories()).toEqual([
+    { category: "lamps", products: 1 },
+    { category: "mugs", products: 2 },
+  ]);
+  await call("catalog.remove", { id }, { meta: admin });
+  expect(await categories()).toEqual([{ category: "mugs", products: 2 }]);
+});
+
 test("an unknown product is a 404 that names the field", async () => {
   const id = newId();
   const { id: known } = await call("catalog.create", mug);

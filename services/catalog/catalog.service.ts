@@ -97,6 +97,20 @@ export default defineService(contract, {
       },
     },
 
+    categories: {
+      cache: cachedBy(),
+      repeatable: true,
+      async handler() {
+        const { knex } = this.database as Database;
+        const rows: { category: string; products: number | string }[] = await knex("products")
+          .groupBy("category")
+          .orderBy("category")
+          .select("category")
+          .count({ products: "*" });
+        return { rows: rows.map(({ category, products }) => ({ category, products: Number(products) })) };
+      },
+    },
+
     get: {
       cache: cachedBy("id"),
       repeatable: true,

@@ -59,6 +59,15 @@ export const contract = defineContract({
         nextCursor: Type.Optional(Type.String()),
       }),
     },
+    /** Categories that have products, by name, with how many each has. */
+    categories: {
+      params: {},
+      returns: Type.Object({
+        rows: Type.Array(
+          Type.Object({ category: Type.String(), products: Type.Integer() }, { title: "ProductCategory" }),
+        ),
+      }),
+    },
     get: { params: { id }, returns: Product },
     /** The product that has this SKU now, never a cached answer. */
     bySku: { params: { sku: ActorId }, returns: Product },
@@ -102,6 +111,7 @@ export const contract = defineContract({
   },
   mayRefuse: {
     list: [],
+    categories: [],
     get: ["PRODUCT_NOT_FOUND"],
     bySku: ["PRODUCT_NOT_FOUND"],
     quote: ["PRODUCT_NOT_FOUND"],

@@ -53,6 +53,11 @@ export const contract = defineContract({
   },
   actions: {
     level: { params: { sku: ActorId }, returns: Level },
+    /** The levels of these SKUs; those that were never in stock are left out. */
+    levels: {
+      params: { skus: Type.Array(ActorId, { minItems: 1, maxItems: 100, uniqueItems: true }) },
+      returns: Type.Object({ rows: Type.Array(Level) }),
+    },
     /** Every SKU that was ever in stock, in the order of the SKUs, including those of removed products. */
     list: {
       params: {
@@ -80,6 +85,7 @@ export const contract = defineContract({
     commit: [],
     takeBack: ["NOT_SOLD"],
     level: ["STOCK_NOT_FOUND"],
+    levels: [],
     list: [],
   },
   permissions: {

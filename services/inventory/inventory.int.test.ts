@@ -41,6 +41,14 @@ test("a SKU that was never received does not exist", async () =>
     type: "STOCK_NOT_FOUND",
   }));
 
+test("the levels of several SKUs leave out one that was never received", async () => {
+  await productOf("LMP-001");
+  await shop.call("inventory.receive", { id: "LMP-001", quantity: 2 });
+  expect(await shop.call("inventory.levels", { skus: ["LMP-001", "NOTHING"] })).toEqual({
+    rows: [{ sku: "LMP-001", available: 2, reserved: 0 }],
+  });
+});
+
 test("P2 of many orders at once, as many get a piece as there are pieces", async () => {
   await shop.call("inventory.receive", { id: "RARE-1", quantity: 10 });
   const answers = await Promise.allSettled(Array.from({ length: 40 }, () => reserve("RARE-1", newId(), 1)));

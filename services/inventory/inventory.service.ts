@@ -26,6 +26,13 @@ export default defineService(contract, {
         return { sku, available: state.available, reserved: reservedOf(state) };
       },
     },
+    levels: {
+      repeatable: true,
+      async handler(ctx) {
+        const found = ctx.params.skus.map(sku => ctx.call("inventory.level", { sku }).catch(unlessUnknown));
+        return { rows: (await Promise.all(found)).filter(level => level !== undefined) };
+      },
+    },
     list: {
       repeatable: true,
       async handler(ctx) {
@@ -69,6 +76,11 @@ export default defineService(contract, {
     },
   },
 });
+
+/** A SKU that was never in stock has no level; any other error is one of the whole answer. */
+function unlessUnknown(error: { readonly type?: unknown }): undefined {
+  if (error.type !== stockErrors.STOCK_NOT_FOUND.code) throw error;
+}
 
 /** By SKU, byte by byte. */
 const ORDER = "sku";

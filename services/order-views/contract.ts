@@ -18,16 +18,21 @@ const Row = Type.Object(
   },
   { title: "OrderSummary" },
 );
+const STATUSES = ["placed", "stock_reserved", "paid", "confirmed", "shipped", "rejected", "cancelled"] as const;
+const moment = Type.Optional(Type.String({ format: "date-time", maxLength: 40 }));
 const page = Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 }));
 const pageSize = Type.Optional(Type.Integer({ minimum: 1, maximum: 100 }));
 
 export const contract = defineContract({
   service: "order-views",
   actions: {
-    /** Orders of one customer, or of all, newest first. `after` is a read-your-writes token. */
+    /** Orders of one customer, or of all, newest first; in a status, placed in a time. `after` is a read-your-writes token. */
     list: {
       params: {
-        customer: Type.Optional(Type.String()),
+        customer: Type.Optional(Type.String({ maxLength: 64 })),
+        status: Type.Optional(Type.Enum([...STATUSES])),
+        from: moment,
+        to: moment,
         page,
         pageSize,
         cursor: Type.Optional(Cursor),

@@ -170,3 +170,19 @@ test("a cursor of another list is refused by name, and so is one together with a
   const cursor = made("-placedAt,-id", "2026-01-01T00:00:00.000Z", "x");
   await expect(list({ cursor, page: 1 })).rejects.toMatchObject({ code: 422, data: { errors: [{ field: "page" }] } });
 });
+
+test("those who run the shop find orders of everybody by status, customer and time; a customer stays with their own", async () => {
+  const viewer = { id: randomUUID(), roles: ["viewer"] };
+  const from = new Date(placedAt).toISOString();
+  const [first, second] = [place(ann, 5), place(bob, 6)];
+  const to = new Date(placedAt).toISOString();
+  place(bob, 7);
+  const token = append(second.id, "order.cancelled", { reason: "CHANGED_MIND" });
+  const idsOf = async (params: object, user: object = viewer): Promise<string[]> =>
+    (await list({ after: token, ...params }, user)).rows.map(({ id }: any) => id);
+  expect(await idsOf({ from, to })).toEqual([second.id, first.id]);
+  expect(await idsOf({ from, to, status: "cancelled" }, admin)).toEqual([second.id]);
+  expect(await idsOf({ from, to, customer: ann })).toEqual([first.id]);
+  expect(await idsOf({ from, to }, customerAnn)).toEqual([first.id]);
+  await expect(list({ status: "lost" })).rejects.toMatchObject({ code: 422 });
+});

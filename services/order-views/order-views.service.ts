@@ -10,6 +10,7 @@ import {
   actsFor,
   seesAll,
 } from "@valence/runtime/contract";
+import { rfc3339 } from "@valence/runtime/kernel";
 import { Projections } from "@valence/runtime/projection/mixin";
 import { contract } from "./contract.ts";
 import { Customers } from "./customers.projection.ts";
@@ -32,15 +33,20 @@ export default defineService(contract, {
       repeatable: true,
       async handler(ctx) {
         oneOfPageAndCursor(ctx.params);
-        const { page = 1, pageSize = PAGE_SIZE, after, cursor } = ctx.params;
+        const { page = 1, pageSize = PAGE_SIZE, after, cursor, status, from: since, to: until } = ctx.params;
         const seen = cursor === undefined ? undefined : placeOf(cursor);
-        // People see their own orders, administrators all.
-        const customer = seesAll(ctx) ? ctx.params.customer : ctx.meta.user!.id;
+        // People see their own orders, administrators and those who look on all.
+        const customer = seesAll(ctx, ["admin", "viewer"]) ? ctx.params.customer : ctx.meta.user!.id;
         const orderList = this.projection("order-list");
         const from = after === undefined ? undefined : await orderList.waitFor(after);
         const matching = () => {
           const query = orderList.table("orders", from);
-          return customer === undefined ? query : query.where({ customer });
+          if (customer !== undefined) void query.where({ customer });
+          if (status !== undefined) void query.where({ status });
+          // As the rows have it: in UTC, with milliseconds.
+          if (since !== undefined) void query.where("placedAt", ">=", rfc3339(Date.parse(since)));
+          if (until !== undefined) void query.where("placedAt", "<", rfc3339(Date.parse(until)));
+          return query;
         };
         const [counted, found] = await Promise.all([
           matching().count<{ n: number | string }[]>({ n: "*" }),

@@ -58,10 +58,46 @@ export const operationsTable = operationsOf(contract, {
   },
   nodes: {
     command: "nodes",
-    summary: "Nodes and their services",
+    summary: "Nodes: zone, release, services, actors in memory, CPU, delay of the event loop, pools of connections",
     http: "GET /ops/nodes",
-    view: { list: "nodes", columns: ["id", "available", "local", "hostname", "cpu", "uptime", "services"] },
+    view: {
+      list: "nodes",
+      columns: [
+        "id",
+        "available",
+        "zone",
+        "hostname",
+        "runtime",
+        "cpu",
+        "loopDelayMs",
+        "rssBytes",
+        "uptime",
+        "services",
+      ],
+    },
     examples: ["nodes"],
+  },
+  metrics: {
+    command: "metrics",
+    summary: "Requests, failures, latency, commands, events and lag of the last 15 minutes, while somebody looks",
+    http: "GET /ops/metrics",
+    view: {
+      tables: {
+        points: [
+          "at",
+          "requestsPerSecond",
+          "failuresPerSecond",
+          "p50Ms",
+          "p95Ms",
+          "p99Ms",
+          "commandsPerSecond",
+          "eventsPerSecond",
+          "lagEvents",
+          "lagSeconds",
+        ],
+      },
+    },
+    examples: ["metrics"],
   },
   sagas: {
     command: "sagas",

@@ -13,6 +13,7 @@ import { Refusal } from "../../kernel/index.ts";
 import { startFulfilment, type Fulfilling } from "../../saga/fulfilment-services.fixture.ts";
 import { until } from "../../testing/index.ts";
 import { newDatabases, type Databases } from "../../testing/servers.ts";
+import type { Sampler } from "../figures/sampler.ts";
 import { Operations } from "../operations.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
@@ -546,4 +547,25 @@ describe("activity", () => {
     });
     expect(told(deed)).toEqual(["ann", "rebuild", "lost", undefined, "unknown", undefined]);
   });
+});
+
+test("nodes tell their figures, and rates are made of them while somebody looks", async () => {
+  const { nodes, silent } = await ask("nodes");
+  expect(silent).toEqual([]);
+  expect(nodes).toMatchObject([
+    {
+      id: broker.nodeID,
+      available: true,
+      services: expect.arrayContaining(["ops", "wishes"]),
+      runtime: expect.any(String),
+      loopDelayMs: expect.any(Number),
+      cpuPercent: expect.any(Number),
+      rssBytes: expect.any(Number),
+      actors: { purses: expect.any(Number), wishes: expect.any(Number) },
+      pools: expect.arrayContaining([expect.objectContaining({ service: "ops", used: expect.any(Number) })]),
+    },
+  ]);
+  expect(await ask("metrics")).toEqual({ everySeconds: 5, points: [] });
+  const { sampler } = broker.getLocalService("ops") as unknown as { sampler: Sampler };
+  expect(sampler.isRunning).toBe(true);
 });

@@ -32,6 +32,12 @@ export const catalog = [
     list: "rows",
     params: ({ query }) => query,
   }),
+  route("GET /categories", "catalog.categories", {
+    summary: "Categories of the catalog, with how many products each has",
+    access: "public",
+    cache: { ...kept, tags: () => [PRODUCTS] },
+    params: () => ({}),
+  }),
   route("GET /products/:id", "catalog.get", {
     summary: "One product",
     access: "public",

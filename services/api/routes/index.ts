@@ -5,6 +5,7 @@ import { contract as accounts } from "../../accounts/contract.ts";
 import { carts } from "./carts.ts";
 import { catalog } from "./catalog.ts";
 import { inventory } from "./inventory.ts";
+import { operators } from "./operators.ts";
 import { orders } from "./orders.ts";
 import { payments } from "./payments.ts";
 import { successions, V2 } from "./v2/index.ts";
@@ -16,6 +17,7 @@ export const routes = [
   ...inventory,
   ...carts,
   ...payments,
+  ...operators,
   ...operationsRoutes,
   ...auditRoutes,
 ] as const;

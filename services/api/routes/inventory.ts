@@ -1,3 +1,4 @@
+import Type from "typebox";
 import { route } from "@valence/runtime/gateway";
 import { contract } from "../../inventory/contract.ts";
 
@@ -16,6 +17,18 @@ export const inventory = [
     query: list.params,
     list: "rows",
     params: ({ query }) => query,
+  }),
+  route("GET /stock", "inventory.levels", {
+    summary: "How much of several SKUs is available and reserved: `?sku=MUG-001,MUG-002`, 100 at most",
+    access: "public",
+    query: { sku: Type.String({ minLength: 1, maxLength: 6_500, pattern: "^[^,]+(,[^,]+)*$" }) },
+    cache: {
+      maxAge: 0,
+      sMaxAge: 2,
+      staleWhileRevalidate: 5,
+      tags: ({ rows }) => [...rows.map(({ sku }) => stockTag(sku)), contract.service],
+    },
+    params: ({ query: { sku } }) => ({ skus: [...new Set(sku.split(","))] }),
   }),
   route("GET /inventory/:sku", "inventory.level", {
     summary: "How much of a SKU is available and reserved",

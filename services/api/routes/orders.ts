@@ -52,7 +52,7 @@ export const orders = [
   }),
   route("GET /orders", "order-views.list", {
     summary: "Orders of the user, newest first",
-    query: omit(views.actions.list.params, "customer"),
+    query: omit(views.actions.list.params, "customer", "status", "from", "to"),
     list: "rows",
     params: ({ query, user }) => ({ ...query, customer: user.id }),
   }),
