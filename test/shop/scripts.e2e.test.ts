@@ -75,18 +75,13 @@ test("variables of other tools stop no start", async () => {
 });
 
 const SECRET = "s3cr/3t@w0rd";
+// One that the start refuses, and those of which a server, or its driver, says what is wrong. Every variable and every
+// mistake is in secrets.test.ts, without a process.
 test.each([
   ["DATABASE_URL", `postgres://shop:${SECRET}@127.0.0.1:9/shop`],
   ["DATABASE_URL", `postgres://shop:${encodeURIComponent(SECRET)}@127.0.0.1:9/shop`],
   ["DATABASE_URL", `postgres://127.0.0.1:9/shop?user=shop&password=${encodeURIComponent(SECRET)}`],
-  ["DATABASE_URL", `host=127.0.0.1 password=${SECRET} dbname=shop`],
-  ["DATABASE_URL", `postgers://shop:${SECRET}@127.0.0.1:9/shop`],
-  ["CATALOG_DATABASE_URL", `postgres://a:${SECRET}@127.0.0.1:9/a,postgres://a:${SECRET}@127.0.0.1:9/b`],
-  ["CATALOG_DATABASE_URL", `postgres://a:${encodeURIComponent(SECRET)}@127.0.0.1:9/a`],
-  ["REDIS_URL", `redis://:${SECRET}@127.0.0.1:9`],
   ["NATS_URL", `nats://shop:${SECRET}@127.0.0.1:9`],
-  ["PAYMENT_PROVIDER_URL", `https://shop:${SECRET}@127.0.0.1:9`],
-  ["SERVICES", `postgres://shop:${SECRET}@127.0.0.1:9/shop`],
 ])("a start that fails by %s=%s shows no part of the password", (variable, value) => {
   const { status, stdout, stderr } = commands.run("start", { SERVICES: "catalog", [variable]: value });
   expect([status, `${stdout}${stderr}`]).toEqual([1, expect.not.stringMatching(/s3cr|cr.*3t|w0rd/)]);

@@ -133,16 +133,27 @@ export async function takesConnections(url: string): Promise<boolean> {
 /** A new, empty database on the server at `url`; answers its URL and what drops it. */
 export async function newDatabase(url: string): Promise<{ url: string; drop(): Promise<void> }> {
   const name = `test_${process.pid}_${++databases}_${Date.now().toString(36)}`;
-  // A server that does not wait for the disk copies the files of a new database in less than half the time that it takes
-  // to write them by its log; another would wait for a checkpoint. Before version 15 they are always copied.
-  const [{ copies }] = await query(
-    url,
-    "select current_setting('fsync') = 'off' and current_setting('server_version_num')::int >= 150000 as copies",
-  );
+  const copies = copying.get(url) ?? (await copiesFiles(url));
+  copying.set(url, copies);
   await query(url, `create database ${name}${copies ? " strategy file_copy" : ""}`);
   const own = new URL(url);
   own.pathname = `/${name}`;
   return { url: own.href, drop: async () => void (await query(url, `drop database if exists ${name} with (force)`)) };
+}
+
+/** What `copiesFiles` has found out, by URL. */
+const copying = new Map<string, boolean>();
+
+/**
+ * A server that does not wait for the disk copies the files of a new database in less than half the time that it takes to
+ * write them by its log; another would wait for a checkpoint. Before version 15 they are always copied.
+ */
+async function copiesFiles(url: string): Promise<boolean> {
+  const [{ copies }] = await query(
+    url,
+    "select current_setting('fsync') = 'off' and current_setting('server_version_num')::int >= 150000 as copies",
+  );
+  return copies;
 }
 
 /** One statement on a connection of its own. */

@@ -26,7 +26,7 @@ const RECEIPTS_MAX = 2_000;
  * Number of failpoints tried in an ordinary run, different ones each time, and fewer on Postgres: other tests cover how
  * connections end there. `npm run test:chaos` tries all.
  */
-const TRIED = isLong ? points.length : isOnPostgres() ? 1 : 3;
+const TRIED = isLong ? points.length : isOnPostgres() ? 1 : 2;
 /** Orders that a round has to acknowledge, or it proves little. */
 const ORDERS_MIN = 50;
 

@@ -93,14 +93,16 @@ describe("a shop", () => {
     expect(status).toBe(0);
   });
 
-  test.each([
-    [["nope"], 'there is no service "nope"'],
-    [["orders", "payments"], "name one service"],
-    [["--frob"], "Unknown option '--frob'"],
-  ])("%j is refused with a word", (args, word) => {
-    const { status, stdout, stderr } = run(...args);
-    expect([status, stdout]).toEqual([1, ""]);
-    expect(stderr).toContain(word);
+  // Arguments are read before a database is: on Postgres they count as skipped.
+  (isOnPostgres() ? test.skip : test)("wrong arguments are refused with a word, and help is given", () => {
+    for (const [args, word] of [
+      [["nope"], 'there is no service "nope"'],
+      [["orders", "payments"], "name one service"],
+      [["--frob"], "Unknown option '--frob'"],
+    ] as const) {
+      const { status, stdout, stderr } = run(...args);
+      expect([args, status, stdout, stderr]).toEqual([args, 1, "", expect.stringContaining(word)]);
+    }
     expect(run("--help").stdout).toContain("npx valence doctor");
   });
 });
