@@ -45,15 +45,15 @@ const first = await start(ports[0], accounts, catalog, inventory, api);
 const second = await start(ports[1], api);
 await second.waitForServices(["catalog", "accounts"]);
 const price = { amount: 1_000, currency: "EUR" };
-for (let from = 0; from < products; from += 1_000) {
-  const some = Array.from({ length: Math.min(1_000, products - from) }, (_, i) => ({
+for (let from = 0; from < products; from += 200) {
+  const some = Array.from({ length: Math.min(200, products - from) }, (_, i) => ({
     sku: `SKU-${from + i}`,
     name: `Product ${from + i}`,
     description: "Matt oat glaze, wheel-thrown, with a wide handle. ".repeat(4),
     price,
     category: `shelf-${(from + i) % 20}`,
   }));
-  await first.call("catalog.seed", { products: some });
+  await first.call("catalog.seed", { products: some }, { timeout: 120_000 });
 }
 
 process.on("message", async () => {

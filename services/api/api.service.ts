@@ -1,4 +1,6 @@
 import { Gateway } from "@valence/runtime/gateway/mixin";
+import { imageTag } from "../catalog/contract.ts";
+import type { Product } from "../catalog/product.ts";
 import { routes } from "./routes/index.ts";
 
 /** The sessions of two pages on one host: the storefront and the console of its operators. */
@@ -25,4 +27,11 @@ const pages = {
   apps: { "/": { html: "storefront.html", images: ["https:"] }, "/console": { html: "console.html" } },
 };
 
-export default Gateway({ api, routes, sessions, pages });
+/** Each product has an image at `/images/<its id>/<width>.<format>`; one without a picture has a drawing. */
+const images = {
+  action: "catalog.get",
+  imageOf: ({ image, name }: Product) => ({ address: image, name }),
+  tag: imageTag,
+};
+
+export default Gateway({ api, routes, sessions, pages, images });
