@@ -1,6 +1,5 @@
 import { Gateway } from "@valence/runtime/gateway/mixin";
-import { imageTag } from "../catalog/contract.ts";
-import type { Product } from "../catalog/product.ts";
+import { images } from "./routes/catalog.ts";
 import { routes } from "./routes/index.ts";
 
 /** The sessions of two pages on one host: the storefront and the console of its operators. */
@@ -25,13 +24,6 @@ const api = {
 const pages = {
   folder: "web",
   apps: { "/": { html: "storefront.html", images: ["https:"] }, "/console": { html: "console.html" } },
-};
-
-/** Each product has an image at `/images/<its id>/<width>.<format>`; one without a picture has a drawing. */
-const images = {
-  action: "catalog.get",
-  imageOf: ({ image, name }: Product) => ({ address: image, name }),
-  tag: imageTag,
 };
 
 export default Gateway({ api, routes, sessions, pages, images });

@@ -1,4 +1,4 @@
-// Where an image's bytes come from: an https address, or a file of ours. An address is chosen by the author of a product, and
+// Where an image's bytes come from: an https address, or a file of ours. An address is chosen by an author of data, and
 // may lead anywhere: so what it leads to is looked at, and is the one that is connected to (see `networks.ts`); redirects are
 // not followed; bytes and time are bounded; and the type is what the first bytes say.
 import { lookup, type LookupAddress } from "node:dns";
