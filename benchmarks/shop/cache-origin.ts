@@ -2,10 +2,8 @@
 // It sends what it has counted when it is asked.
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "@valence/runtime/broker";
-import { readEnvironment } from "@valence/runtime/kernel";
+import { readEnvironment, type MetricDefinition } from "@valence/runtime/kernel";
 import { metricOf } from "@valence/runtime/testing/broker";
-import { callMetrics } from "../../mixins/broker/metrics.ts";
-import { gatewayMetrics } from "../../mixins/gateway/metrics.ts";
 import accounts from "../../services/accounts/accounts.service.ts";
 import api from "../../services/api/api.service.ts";
 import catalog from "../../services/catalog/catalog.service.ts";
@@ -45,28 +43,28 @@ const first = await start(ports[0], accounts, catalog, inventory, api);
 const second = await start(ports[1], api);
 await second.waitForServices(["catalog", "accounts"]);
 const price = { amount: 1_000, currency: "EUR" };
-for (let from = 0; from < products; from += 1_000) {
-  const some = Array.from({ length: Math.min(1_000, products - from) }, (_, i) => ({
+for (let from = 0; from < products; from += 200) {
+  const some = Array.from({ length: Math.min(200, products - from) }, (_, i) => ({
     sku: `SKU-${from + i}`,
     name: `Product ${from + i}`,
     description: "Matt oat glaze, wheel-thrown, with a wide handle. ".repeat(4),
     price,
     category: `shelf-${(from + i) % 20}`,
   }));
-  await first.call("catalog.seed", { products: some });
+  await first.call("catalog.seed", { products: some }, { timeout: 120_000 });
 }
 
 process.on("message", async () => {
   const { user, system } = process.cpuUsage();
-  const valueOf = async (metric: Parameters<typeof metricOf>[1], labels = {}) =>
-    (await metricOf(first, metric, labels)) ?? 0;
+  const valueOf = async (name: string, labels = {}): Promise<number> =>
+    (await metricOf(first, { name } as MetricDefinition, labels)) ?? 0;
   const ofCatalog = { service: "catalog" };
   process.send!({
     cpuUs: user + system,
-    kept: await valueOf(gatewayMetrics.cacheHits),
-    missed: await valueOf(gatewayMetrics.cacheMisses),
-    cached: await valueOf(callMetrics.cacheHits, ofCatalog),
-    read: await valueOf(callMetrics.cacheMisses, ofCatalog),
+    kept: await valueOf("valence_http_cache_hits_total"),
+    missed: await valueOf("valence_http_cache_misses_total"),
+    cached: await valueOf("valence_cacher_hits_total", ofCatalog),
+    read: await valueOf("valence_cacher_misses_total", ofCatalog),
   } satisfies Counted);
 });
 process.on("disconnect", () => process.exit());

@@ -85,6 +85,23 @@ export const gatewayEnvironment = defineEnvironment(
       default: 64,
       says: "megabytes of public answers that the gateway keeps in memory; 0: none",
     }),
+    IMAGE_DIR: text({
+      defaultSays: "none: such an image is a drawing",
+      says: "folder of the originals of images whose address begins with `/`",
+    }),
+    IMAGE_NETWORKS: list({
+      pattern: /^[\da-fA-F:.]+\/\d{1,3}$/,
+      expected: "networks such as `10.1.0.0/16` or `fd00::/8`, commas between",
+      default: [],
+      defaultSays: "none: originals are at public addresses, by https",
+      says: "private networks from which originals of images are fetched as well",
+    }),
+    IMAGES_MB: integer({
+      min: 0,
+      max: 4_096,
+      default: 32,
+      says: "megabytes of images, made smaller, that the gateway keeps in memory",
+    }),
     OIDC_ISSUER: checked({
       form: "the issuer's URL, byte for byte as its tokens have it in `iss`; https, except on this machine",
       problem: issuerProblem,

@@ -64,6 +64,7 @@ import { passThrough, pipelineOf } from "./pipeline.ts";
 import { announceOn } from "./versions/announce.ts";
 import { Readiness } from "./readiness.ts";
 import { serviceOf, type Route } from "./route/route.ts";
+import { Images, type ImagesOptions } from "./images/images.ts";
 import { EventStreams } from "./sse/event-streams.ts";
 import { ASSETS, Pages, type PagesOptions } from "./web/pages.ts";
 import { Downloads } from "./versions/downloads.ts";
@@ -89,6 +90,8 @@ export interface GatewayOptions {
   readonly answers?: string;
   /** Pages for browsers. Default none. */
   readonly pages?: PagesOptions;
+  /** Images of things, `/images/<id>/<width>.<format>`. Default none. */
+  readonly images?: ImagesOptions;
 }
 
 export type GatewayService = RouterService & {
@@ -112,6 +115,7 @@ export type GatewayService = RouterService & {
   server: HttpServer;
   /** Undefined when there are none. */
   pages: Pages | undefined;
+  images: Images | undefined;
   apiName: string;
   /** By URL, the routes that have a successor. */
   retiring: ReadonlyMap<string, Route["retires"]>;
@@ -133,6 +137,7 @@ export const Gateway = ({
   sessions = ["main"],
   answers: keyService = "accounts",
   pages,
+  images,
 }: GatewayOptions): ServiceSchema<any, any, any, GatewayService> => ({
   name: "api",
   mixins: [
@@ -236,7 +241,9 @@ export const Gateway = ({
     this.pages = pages && environment.WEB ? new Pages(pages, this.logger) : undefined;
     const endpoints = new Map([...endpointsOf(this)].filter(([path]) => isOpen(path)));
     this.measure = measureGateway(this, routes);
-    const handler = handlerOf(this, { routes, endpoints, has: isOpen, pageFor: req => this.pages?.handlerFor(req) });
+    this.images = images && imagesOf(this, images);
+    const pageFor = (req: IncomingMessage) => this.images?.handlerFor(req) ?? this.pages?.handlerFor(req);
+    const handler = handlerOf(this, { routes, endpoints, has: isOpen, pageFor });
     this.server = new HttpServer(handler, {
       proxies: this.proxies,
       say: warn,
@@ -275,8 +282,16 @@ interface Served {
   readonly endpoints: ReadonlyMap<string, Handler>;
   /** Whether a path of a route is on this port. */
   readonly has: (path: string) => boolean;
-  /** The handler of a page. */
+  /** The handler of a page or an image. */
   readonly pageFor?: (req: IncomingMessage) => Handler | undefined;
+}
+
+function imagesOf(gateway: GatewayService, options: ImagesOptions): Images {
+  const { broker, logger: log } = gateway;
+  const { IMAGE_DIR: folder, IMAGE_NETWORKS: networks, IMAGES_MB } = gatewayEnvironment.of(broker);
+  const fail = (req: IncomingMessage, res: ServerResponse, error: unknown): void =>
+    gateway.errorHandler(req, res, error);
+  return new Images(options, { broker, folder, networks, bytesMax: IMAGES_MB * 1024 * 1024, log, fail });
 }
 
 /** The routes for operators, on a port of their own. */

@@ -28,6 +28,7 @@ export type { LogPart } from "./log/part.ts";
 export { isAtOrPast } from "./log/source.ts";
 export { STREAM_INDEXES } from "./migrations.ts";
 export { INGRESS_INDEXES } from "./ingress/migrations.ts";
+export { Networks } from "./outbound/networks.ts";
 export { OUTBOUND_INDEXES } from "./outbound/migrations.ts";
 export { startNotifier } from "./publish/notifier.ts";
 export { publishLog, Publishing, type Publisher, type RelayStatus } from "./publish/publisher.ts";

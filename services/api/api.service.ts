@@ -1,4 +1,5 @@
 import { Gateway } from "@valence/runtime/gateway/mixin";
+import { images } from "./routes/catalog.ts";
 import { routes } from "./routes/index.ts";
 
 /** The sessions of two pages on one host: the storefront and the console of its operators. */
@@ -25,4 +26,4 @@ const pages = {
   apps: { "/": { html: "storefront.html", images: ["https:"] }, "/console": { html: "console.html" } },
 };
 
-export default Gateway({ api, routes, sessions, pages });
+export default Gateway({ api, routes, sessions, pages, images });

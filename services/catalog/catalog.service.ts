@@ -16,7 +16,7 @@ import { isUniqueViolation, type Database } from "@valence/runtime/database";
 import type { Refusal } from "@valence/runtime/kernel";
 import { newId, rfc3339, trimmed } from "@valence/runtime/kernel";
 import { shopErrors } from "../errors.ts";
-import { CATEGORIES, categoryTag, contract, PRODUCTS, productTag } from "./contract.ts";
+import { CATEGORIES, categoryTag, contract, imageTag, PRODUCTS, productTag } from "./contract.ts";
 import { catalogErrors } from "./errors.ts";
 import { products as migration } from "./migrations/001-products.ts";
 import { productSearch } from "./migrations/002-product-search.ts";
@@ -56,7 +56,12 @@ async function assertNoStock(ctx: Context, sku: string): Promise<void> {
 /** The answers that a change of one product makes untrue, in a network before the gateways: lists of other categories are not. */
 function tagsOf({ before, after }: Change<Product>): string[] {
   const versions = [before, after].filter(product => product !== undefined);
-  return [PRODUCTS, ...versions.flatMap(({ id, category }) => [productTag(id), categoryTag(category)])];
+  const isPictured = before?.image !== after?.image || before?.name !== after?.name;
+  return [
+    PRODUCTS,
+    ...versions.flatMap(({ id, category }) => [productTag(id), categoryTag(category)]),
+    ...(isPictured ? versions.map(({ id }) => imageTag(id)) : []),
+  ];
 }
 
 export default defineService(contract, {

@@ -26,6 +26,8 @@ const fields = {
  * category. A change of a product leaves the lists of other categories as they are.
  */
 export const productTag = (id: string): string => `product:${id}`;
+/** Of the images of a product: a change of its price leaves them. */
+export const imageTag = (id: string): string => `image:${id}`;
 export const PRODUCTS = "products";
 export const categoryTag = (category: string): string => `category:${category}`;
 export const CATEGORIES = "categories";

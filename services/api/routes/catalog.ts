@@ -1,7 +1,15 @@
-import Type from "typebox";
+import Type, { type Static } from "typebox";
 import { omit, pick } from "@valence/runtime/contract";
 import { API, route } from "@valence/runtime/gateway";
-import { CATEGORIES, categoryTag, contract, PRODUCTS, productTag } from "../../catalog/contract.ts";
+import {
+  CATEGORIES,
+  categoryTag,
+  contract,
+  imageTag,
+  PRODUCTS,
+  productTag,
+  type Product,
+} from "../../catalog/contract.ts";
 
 const { list, get, create, update, remove } = contract.actions;
 /**
@@ -86,3 +94,10 @@ export const catalog = [
     status: 204,
   }),
 ];
+
+/** Each product has an image at `/images/<its id>/<width>.<format>`; one without a picture has a drawing. */
+export const images = {
+  action: "catalog.get",
+  imageOf: ({ image, name }: Static<typeof Product>) => ({ address: image, name }),
+  tag: imageTag,
+};

@@ -181,6 +181,29 @@ describe("Varnish", () => {
     expect([csv.cache, csv.headers.get("content-type")]).toEqual(["MISS", expect.stringContaining("text/csv")]);
   });
 
+  test("keeps the images of products by size and format, until their image changes and not their price", async () => {
+    const [product] = [products[12]!];
+    const paths = ["160.webp", "160.avif", "640.jpg"].map(name => `/images/${product.id}/${name}`);
+    expect(await outcomes(varnish, paths, { Accept: "image/avif,image/webp,*/*;q=0.8" })).toEqual(
+      paths.map(() => "MISS"),
+    );
+    expect(await outcomes(varnish, paths, { Accept: "image/webp,*/*" })).toEqual(paths.map(() => "HIT"));
+    const image = await get(varnish, paths[0]!);
+    // The shop's own products have no pictures: a drawing.
+    expect([image.headers.get("content-type"), image.headers.get("cache-control")]).toEqual([
+      "image/svg+xml",
+      "public, max-age=3600",
+    ]);
+    await outcomes(varnish, [urlOf(product), urlOf(product)]);
+    const amount = product.price.amount + 1;
+    await change(product, { price: { ...product.price, amount } });
+    await until("the new price", async () => (await get(varnish, urlOf(product))).body.price.amount === amount);
+    expect(await outcomes(varnish, paths)).toEqual(paths.map(() => "HIT"));
+    await change(product, { name: "Quite another" });
+    await until("the new drawing", async () => (await get(varnish, paths[0]!)).body.includes(">QA<"));
+    expect((await get(varnish, `/images/${product.id}/161.webp`)).status).toBe(404);
+  });
+
   test("tells browsers nothing that is meant for it alone", async () => {
     const { headers } = await get(varnish, urlOf(products[8]!));
     expect(headers.get("cache-control")).toBe("public, max-age=0");
