@@ -295,7 +295,7 @@ export function noFileIsDead(tree: Tree): string[] {
       /^(mixins\/cli|mixins\/testing\/jest|benchmarks)\//.test(path) ||
       /^mixins\/[^/]+\/(index|mixin|siblings)\.ts$/.test(path) ||
       path.endsWith(".service.ts") ||
-      /^services\/[^/]+\/(contract|environment|failpoints)\.ts$/.test(path),
+      /^services\/[^/]+\/(contract|environment|failpoints|smoke)\.ts$/.test(path),
   );
   const tests = code.filter(path => /\.test\.ts$|(^|\/)negative\.ts$/.test(path));
   const alive = reachableFrom(tree, entries);

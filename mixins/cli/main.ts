@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import("./migrate.ts"),
   },
   doctor: { summary: "checks the databases and reports what is wrong", load: () => import("./doctor.ts") },
+  smoke: { summary: "tries a running system from outside, after a roll-out", load: () => import("./smoke.ts") },
   freeze: { summary: "writes the golden samples that services lack", load: () => import("./freeze.ts") },
   events: {
     summary: "lists the durable events, and checks them against their released shapes",

@@ -1,4 +1,4 @@
-// How an operator's terminal reaches services that do not run on its machine.
+// How a terminal or a pipeline reaches services that do not run on its machine.
 import { defineEnvironment, hidden, url } from "../kernel/index.ts";
 
 export const operationsEnvironment = defineEnvironment("Operators", {
@@ -12,5 +12,11 @@ export const operationsEnvironment = defineEnvironment("Operators", {
     problem: text => (/^[\w.~+/=-]+$/.test(text) ? undefined : "an access token or an API key, in one word"),
     defaultSays: "none: the user of this machine",
     says: "in whose name an operator's terminal acts; for a gateway, and for a bus whose nodes have keys",
+  }),
+  SMOKE_API_KEY: hidden({
+    form: "an API key",
+    problem: text => (/^vk_[\w-]+$/.test(text) ? undefined : "an API key, `vk_…`"),
+    defaultSays: "none: nothing is changed",
+    says: "the test account for which `npx valence smoke` acts",
   }),
 });

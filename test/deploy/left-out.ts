@@ -21,7 +21,10 @@ const REASONS: readonly (readonly [reason: string, variables: string])[] = [
     "the component kafka sets them, or the brokers decide",
     "KAFKA_BROKERS KAFKA_TLS KAFKA_CA KAFKA_CERT KAFKA_KEY KAFKA_SASL KAFKA_USER KAFKA_PASSWORD KAFKA_PARTITIONS KAFKA_REPLICATION KAFKA_RETENTION_HOURS",
   ],
-  ["for an operator's terminal, not for pods", "OPERATOR_URL OPERATOR_TOKEN"],
+  [
+    "for an operator's terminal or a pipeline, not for pods",
+    "OPERATOR_URL OPERATOR_TOKEN SMOKE_API_KEY SMOKE_PRODUCT SMOKE_PAYMENT_TOKEN",
+  ],
   ["webhooks go to public addresses alone", "WEBHOOK_NETWORKS"],
   [
     "the collector of the cluster needs no more than its address, and the SDK's defaults do",

@@ -1,11 +1,11 @@
-// The README's first order, word for word, as a new reader types it.
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+// The README's first order, word for word, as a new reader types it; and a pipeline's smoke test of that shop.
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "@valence/runtime/testing";
-import { Child } from "@valence/runtime/testing/servers";
+import { Child, freePort } from "@valence/runtime/testing/servers";
 
 const root = join(import.meta.dirname, "../../..");
 const section = readFileSync(join(root, "README.md"), "utf8").split("## A first order")[1]!;
@@ -43,4 +43,45 @@ tryIt("the first order of the README is placed and ships", () => {
   expect(out).toContain('"status":"shipped"');
   // The text says that it orders a mug.
   expect(out).toContain('"name":"Harbour Mug');
+});
+
+describe("npx valence smoke", () => {
+  const smoke = (args: string[], env: Record<string, string> = {}) => {
+    const options = { cwd: root, encoding: "utf8", timeout: 60_000, env: { ...process.env, ...env } } as const;
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ["mixins/cli/valence.mjs", "smoke", ...args],
+      options,
+    );
+    return { status, stdout, stderr };
+  };
+
+  test("a running shop passes, with an order for the account of a key", async () => {
+    const account = { email: "smoke@example.org", password: "correct horse battery" };
+    const post = async (path: string, body: object, token?: string): Promise<any> => {
+      const headers = { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) };
+      return (await fetch(`${url}/api/v1${path}`, { method: "POST", headers, body: JSON.stringify(body) })).json();
+    };
+    await post("/auth/register", { ...account, name: "Smoke" });
+    const { accessToken } = await post("/auth/login", account);
+    const { key } = await post("/me/keys", { name: "smoke", scopes: ["orders:read", "orders:write"] }, accessToken);
+    const { status, stdout, stderr } = smoke([url], { SMOKE_API_KEY: key });
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^ok {4}products are listed, and one is read: \d+, the first is \w/m);
+    expect(stdout).toMatch(/^ok {4}an order is placed, paid and confirmed: order [\w-]+ is (confirmed|shipped)$/m);
+    expect(stdout).toContain("3 ok, 0 left out, 0 FAIL");
+  });
+
+  test("without a key nothing is changed; what does not answer fails", async () => {
+    expect(smoke([url])).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^skip {2}an order .*SMOKE_API_KEY is not set$/m),
+    });
+    const nobody = smoke([`http://127.0.0.1:${await freePort()}`, "--within", "1"]);
+    expect([nobody.status, nobody.stdout]).toEqual([
+      1,
+      expect.stringMatching(/^FAIL .*ready: not within 1 s.*ECONNREFUSED/),
+    ]);
+    expect(smoke(["example.org"])).toMatchObject({ status: 1, stderr: expect.stringContaining("name one URL") });
+  });
 });
