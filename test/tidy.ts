@@ -376,7 +376,7 @@ export function oneReaderOfTheEnvironment(tree: Tree): string[] {
   const readers = ["mixins/kernel/environment.ts", "mixins/kernel/failpoints.ts"];
   return codeOf(tree)
     .filter(([path, text]) => /\bprocess\.env\b/.test(text) && !readers.includes(path))
-    .filter(([path]) => !isForTests(path) && !/^(mixins\/cli|examples)\//.test(path))
+    .filter(([path]) => !isForTests(path) && !/^(mixins\/cli|examples|deploy)\//.test(path))
     .map(([path]) => `${path} reads process.env: declare the variable in an environment.ts`);
 }
 
