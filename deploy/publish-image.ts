@@ -31,9 +31,16 @@ export function publishImage(run: Run, repository: string, revision: string, log
     run(
       "docker",
       [
-        ...["buildx", "build", "--builder", BUILDER, "--push", "--tag", `${repository}:${revision}`],
-        ...["--build-arg", `RELEASE=${revision}`, "--provenance=mode=max", "--sbom=true"],
-        ...["--metadata-file", metadata, "."],
+        "buildx",
+        "build",
+        "--push",
+        "--provenance=mode=max",
+        "--sbom=true",
+        `--builder=${BUILDER}`,
+        `--tag=${repository}:${revision}`,
+        `--build-arg=RELEASE=${revision}`,
+        `--metadata-file=${metadata}`,
+        ".",
       ],
       { isShown: true },
     );

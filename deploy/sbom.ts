@@ -14,8 +14,8 @@ export interface Sboms {
  */
 export function sbomsOf(run: Run): Sboms {
   const tools = toolsIn(readFileSync(join(import.meta.dirname, "../package-lock.json"), "utf8"));
-  const [cyclonedx, spdx] = ["cyclonedx", "spdx"].map(
-    format => JSON.parse(run("npm", ["sbom", "--sbom-format", format, "--package-lock-only"])) as any,
+  const [cyclonedx, spdx] = ["cyclonedx", "spdx"].map((format): any =>
+    JSON.parse(run("npm", ["sbom", "--sbom-format", format, "--package-lock-only"])),
   );
   const isOurs = ({ name, versionInfo }: any): boolean => !tools.has(`${name}@${versionInfo}`);
   const ids = new Set(

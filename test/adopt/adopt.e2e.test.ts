@@ -21,7 +21,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parse } from "yaml";
 import { until } from "@valence/runtime/testing";
-import { freePort } from "@valence/runtime/testing/servers";
+import { freePort, Nats } from "@valence/runtime/testing/servers";
 
 const ROOT = join(import.meta.dirname, "../..");
 const VALENCE = join(ROOT, "mixins/cli/valence.mjs");
@@ -85,9 +85,11 @@ async function started(
   cwd: string,
   dataDir: string,
   command: readonly [string, ...string[]] = [join(cwd, "node_modules/.bin/valence")],
+  more: Record<string, string> = {},
+  healthPort?: number,
 ): Promise<{ url: string; stop: () => Promise<void> }> {
   const port = await freePort();
-  const env = environmentIn(cwd, { PORT: `${port}`, DATA_DIR: dataDir, LOGLEVEL: "warn" });
+  const env = environmentIn(cwd, { PORT: `${port}`, DATA_DIR: dataDir, LOGLEVEL: "warn", ...more });
   const [file, ...args] = command;
   const node: ChildProcess = spawn(file, [...args, "start"], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
@@ -100,7 +102,8 @@ async function started(
   };
   for (const end = Date.now() + 90_000; ; await sleep(100)) {
     if (node.exitCode !== null || Date.now() > end) throw new Error(`it did not start:\n${output}`);
-    if ((await fetch(`${url}/health/ready`).catch(() => undefined))?.status === 200) return { url, stop };
+    if ((await fetch(`http://127.0.0.1:${healthPort ?? port}/health/ready`).catch(() => undefined))?.status === 200)
+      return { url, stop };
   }
 }
 
@@ -244,3 +247,63 @@ test(
   },
   COMMAND_MS,
 );
+
+test(
+  "a service leaves the repository (docs/teams.md): from a folder of its own, over NATS, it ships what the others sell",
+  async () => {
+    const [rest, team] = ["rest", "team"].map(name => join(folder, name)) as [string, string];
+    const isLeaving = (path: string): boolean => path.startsWith("services/shipping/");
+    // What its contract imports goes with it.
+    const isShared = (path: string): boolean => ["services/address.ts", "services/countries.ts"].includes(path);
+    for (const file of execFileSync("git", ["ls-files", "-co", "--exclude-standard", "services"], {
+      cwd: ROOT,
+      encoding: "utf8",
+    }).split("\n")) {
+      if (file === "" || file.endsWith(".test.ts")) continue;
+      for (const to of [...(isLeaving(file) ? [] : [rest]), ...(isLeaving(file) || isShared(file) ? [team] : [])]) {
+        mkdirSync(dirname(join(to, file)), { recursive: true });
+        cpSync(join(ROOT, file), join(to, file));
+      }
+    }
+    for (const repository of [rest, team]) {
+      writeFileSync(join(repository, "package.json"), '{ "type": "module" }');
+      cpSync(join(ROOT, "moleculer.config.ts"), join(repository, "moleculer.config.ts"));
+      symlinkSync(join(hotel, "node_modules"), join(repository, "node_modules"));
+    }
+    const nats = await Nats.start();
+    try {
+      const command: [string] = [join(hotel, "node_modules/.bin/valence")];
+      const env = { NATS_URL: nats.url, WEB: "off" };
+      const health = await freePort();
+      const [shop, shipping] = await Promise.all([
+        started(rest, join(folder, "rest-data"), command, env),
+        started(team, join(folder, "team-data"), command, { ...env, HEALTH_PORT: `${health}` }, health),
+      ]);
+      await buy(shop.url);
+      await shipping.stop();
+      await shop.stop();
+    } finally {
+      await nats.stop();
+    }
+  },
+  COMMAND_MS,
+);
+
+/** Orders the cheapest thing, and waits until it is on its way. */
+async function buy(url: string): Promise<void> {
+  const ask = async (path: string, token?: string, body?: object): Promise<any> => {
+    const headers = { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) };
+    const init = body ? { method: "POST", body: JSON.stringify(body) } : {};
+    return (await fetch(`${url}/api/v1${path}`, { ...init, headers })).json();
+  };
+  const account = { email: "ada@example.org", password: "correct horse battery" };
+  await ask("/auth/register", undefined, { ...account, name: "Ada" });
+  const { accessToken } = await ask("/auth/login", undefined, account);
+  const { rows } = await ask("/products?sort=price&pageSize=1");
+  const { id } = await ask("/orders", accessToken, {
+    lines: [{ productId: rows[0].id, quantity: 1 }],
+    shippingAddress: { name: "Ada", line1: "1 Main St", city: "London", postalCode: "N1 9GU", country: "GB" },
+    payment: { method: "card", token: "tok_ok" },
+  });
+  await until("the order ships", async () => (await ask(`/orders/${id}`, accessToken)).status === "shipped", 60_000);
+}

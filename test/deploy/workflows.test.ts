@@ -15,7 +15,7 @@ const FOLDER = ".github/workflows";
 const texts = globSync(`${FOLDER}/*.yml`, { cwd: ROOT }).map(
   path => [path, readFileSync(join(ROOT, path), "utf8")] as const,
 );
-const scripts = Object.keys((JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as any).scripts);
+const manifest: any = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
 const lint = await createLinter();
 
 /** This build of the linter is older than these. */
@@ -23,7 +23,7 @@ const NEWER = [/label "ubuntu-24\.04" is unknown/, /undefined variable "vars"/];
 
 function wrongIn(text: string): string[] {
   const linted = lint(text, `${FOLDER}/x.yml`).map(({ line, message }) => `line ${line}: ${message}`);
-  const workflow = parse(text) as any;
+  const workflow: any = parse(text);
   const jobs = Object.entries<any>(workflow.jobs ?? {});
   const steps = jobs.flatMap(([, job]) => job.steps ?? []);
   const wrong = linted.filter(says => !NEWER.some(pattern => pattern.test(says)));
@@ -72,8 +72,8 @@ describe("found in a workflow", () => {
 });
 
 test("the long suites are scripts of package.json", () => {
-  const { jobs } = parse(readFileSync(join(ROOT, FOLDER, "nightly.yml"), "utf8")) as any;
-  expect(scripts).toEqual(expect.arrayContaining(jobs.suite.strategy.matrix.suite));
+  const { jobs }: any = parse(readFileSync(join(ROOT, FOLDER, "nightly.yml"), "utf8"));
+  expect(Object.keys(manifest.scripts)).toEqual(expect.arrayContaining(jobs.suite.strategy.matrix.suite));
 });
 
 const DIGEST = `sha256:${"c".repeat(64)}`;
@@ -82,8 +82,8 @@ function recording(answers: (words: readonly string[]) => string = () => "") {
   const calls: string[] = [];
   const recorder: Run = (program, args, { input } = {}) => {
     calls.push([program, ...args].join(" ") + (input === undefined ? "" : ` < ${input}`));
-    const at = args.indexOf("--metadata-file");
-    if (at > 0) writeFileSync(args[at + 1]!, JSON.stringify({ "containerimage.digest": DIGEST }));
+    const [, metadata] = /^--metadata-file=(.*)/m.exec(args.join("\n")) ?? [];
+    if (metadata) writeFileSync(metadata, JSON.stringify({ "containerimage.digest": DIGEST }));
     return answers(args);
   };
   return { calls, run: recorder };
@@ -145,3 +145,19 @@ test("the lists of packages have what is installed, and none of the tools", () =
   for (const names of [listed, inSpdx])
     expect(names.filter((name: string) => /^(jest|oxlint|typescript)@/.test(name))).toEqual([]);
 }, 60_000);
+
+test("each service has one owner, and nothing after its line takes it away", () => {
+  const lines = readFileSync(join(ROOT, ".github/CODEOWNERS"), "utf8")
+    .split("\n")
+    .filter(line => /^[*/]/.test(line));
+  const rules = lines.map(line => line.split(/\s+/) as [string, ...string[]]);
+  for (const [, ...owners] of rules) expect(owners).toEqual([expect.stringMatching(/^@[\w-]+\/[\w-]+$/)]);
+  for (const [path] of rules.slice(1)) expect([path, existsSync(join(ROOT, path))]).toEqual([path, true]);
+  const ownerOf = (file: string): string | undefined =>
+    rules.findLast(([path]) => path === "*" || file === path || (path.endsWith("/") && file.startsWith(path)))?.[1];
+  const services = globSync("services/*/", { cwd: ROOT }).map(path => path.split("/")[1]!);
+  for (const service of services) {
+    const own = rules.filter(([path]) => path === `/services/${service}/`);
+    expect([service, own.length, ownerOf(`/services/${service}/contract.ts`)]).toEqual([service, 1, own[0]?.[1]]);
+  }
+});
