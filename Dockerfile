@@ -1,4 +1,5 @@
 # syntax=docker/dockerfile:1
+# `node deploy/pin-base.ts` adds the digest that the registry has for it.
 ARG NODE=node:24-slim
 
 FROM ${NODE} AS dependencies
@@ -41,6 +42,10 @@ RUN export DATA_DIR=/tmp/baked; node mixins/cli/valence.mjs migrate && SERVICES=
 # Any name for the code in the image: a start with another name tries parked streams once more.
 ARG RELEASE=
 ENV RELEASE=$RELEASE
+LABEL org.opencontainers.image.title="Valence" \
+  org.opencontainers.image.description="Every service set of the shop; SERVICES tells which of them a container runs" \
+  org.opencontainers.image.licenses="MIT" \
+  org.opencontainers.image.revision=$RELEASE
 VOLUME /data
 EXPOSE 3000 8081
 HEALTHCHECK --interval=10s --start-period=60s --start-interval=1s \

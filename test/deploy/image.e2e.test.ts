@@ -17,6 +17,8 @@ test.each<[string, string | RegExp, string]>([
   ["an instruction that there is not", "WORKDIR", "WORKDIRECTORY"],
   ["a base of no version", "node:24-slim", "node"],
   ["the newest base", "node:24-slim", "node:latest"],
+  ["no revision", "org.opencontainers.image.revision=", "revision="],
+  ["no check of health", /^HEALTHCHECK[^]*?\nCMD/m, "CMD"],
   ["root", /^USER.*\n/m, ""],
   ["a user by name", "USER 1000:1000", "USER node"],
   ["a shell", /^CMD.*/m, "CMD node mixins/cli/valence.mjs start"],

@@ -29,6 +29,15 @@ const RULES: ((text: string) => string[])[] = [
       .filter(image => !/@sha256:[0-9a-f]{64}$|:(?!latest$)[\w.-]+$/.test(image))
       .map(image => `FROM ${image}, of no version`);
   },
+  // Tools find by it what a container runs, and of which commit.
+  text => {
+    const labels = last(text, "LABEL")?.getArgumentsContent() ?? "";
+    const wanted = ["title", "description", "licenses", "revision"].filter(
+      name => !labels.includes(`org.opencontainers.image.${name}=`),
+    );
+    return wanted.map(name => `has no label ${name}`);
+  },
+  text => (last(text, "HEALTHCHECK") ? [] : ["has no check of health"]),
   // Kubernetes refuses a user's name, since it cannot tell whether the name means root.
   text => {
     const user = last(text, "USER")?.getArgumentsContent() ?? "root";
