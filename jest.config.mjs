@@ -1,5 +1,5 @@
 import { jestConfig } from "@valence/runtime/testing/jest";
 
 export default jestConfig({
-  ignore: ["<rootDir>/benchmarks/peers", "<rootDir>/data", "<rootDir>/mixins/(dist|\\.build-)"],
+  ignore: ["<rootDir>/benchmarks/peers", "<rootDir>/data", "<rootDir>/(mixins|client)/(dist|\\.build-)"],
 });

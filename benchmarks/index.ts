@@ -19,6 +19,7 @@ const SUITES: Record<string, string[]> = {
   "shop/observability": ["--rounds", "1", "--seconds", "3", "--commandRounds", "5", "--requests", "20000"],
   "shop/gateway": ["--quick", "--seconds", "2", "--runs", "1", "--warm-up", "1"],
   carriers: ["--events", "100000", "--seconds", "4"],
+  "shop/cache-layers": ["--views", "4000", "--products", "1000", "--changes", "5"],
   "shop/nodes": ["--seconds", "10", "--warm-up", "15"],
   cluster: ["--seconds", "3", "--runs", "1", "--kills", "3"],
 };

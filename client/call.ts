@@ -68,9 +68,9 @@ export async function call<T>(sending: Sending): Promise<Answered<T>> {
   let isRenewed = false;
   for (let attempt = 1; ; attempt++) {
     const credentials = client.credentials?.headers() ?? {};
-    const leftMs = ends - Date.now();
+    const leftMs = Math.max(1, ends - Date.now());
     // A connection that has died in silence must not take all the time where another attempt is safe.
-    const withinMs = isRepeatable ? Math.max(leftMs / 2, Math.min(leftMs, 1_000)) : leftMs;
+    const withinMs = Math.ceil(isRepeatable && attempt < limits.attemptsMax ? leftMs / 2 : leftMs);
     const answered = await attemptOf<T>(sending, { credentials, key, withinMs });
     if (!(answered instanceof ProblemError)) return answered;
     if (!isRenewed && (isRenewed = await renewed(sending, answered, credentials))) {
@@ -95,7 +95,7 @@ export const renewed = async (
 
 /** A request of the client's own, without credentials. No caller ends it: others wait for it too. */
 const sendBy =
-  ({ credentials: _, ...client }: ClientOptions): Send =>
+  ({ credentials: _own, ...client }: ClientOptions): Send =>
   async (line, input) =>
     (await call({ client, line, input: input as Sending["input"] })).body;
 
@@ -111,14 +111,14 @@ async function attemptOf<T>(
 ): Promise<Answered<T> | ProblemError> {
   const { client, signal } = sending;
   const { method, url, body } = requestOf(sending);
-  const late = AbortSignal.timeout(Math.max(1, Math.ceil(withinMs)));
+  const late = AbortSignal.timeout(withinMs);
   try {
     const response = await (client.fetch ?? fetch)((client.url ?? "") + url, {
       method,
       headers: {
         Accept: "application/json",
         ...(body !== undefined && { "Content-Type": "application/json" }),
-        ...(key !== undefined && { "Idempotency-Key": key, "Request-Timeout": (withinMs / 1_000).toFixed(3) }),
+        ...(key !== undefined && { "Idempotency-Key": key, "Request-Timeout": `${withinMs / 1_000}` }),
         ...credentials,
         ...client.headers,
         ...sending.headers,
@@ -151,7 +151,7 @@ export function requestOf({ line, input }: Pick<Sending, "line" | "input">): {
   if (method !== "GET" && method !== "DELETE") return { method, url, body: JSON.stringify(rest) };
   const query = new URLSearchParams(
     Object.entries(rest).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, String(value)] as [string, string]],
+      value === undefined ? [] : [[name, `${value as string | number | boolean}`] as [string, string]],
     ),
   ).toString();
   return { method, url: query === "" ? url : `${url}?${query}` };

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { until } from "@valence/runtime/testing";
 import { createClient, ProblemError, tokens, type Client, type ClientOptions, type Problem } from "./index.ts";
 
 interface Seen {
@@ -18,12 +19,14 @@ let replies: Reply[];
 
 beforeEach(async () => {
   [seen, replies] = [[], []];
-  server = createServer(async (req, res) => {
+  server = createServer((req, res) => {
     let text = "";
-    for await (const chunk of req) text += chunk;
-    const request = { line: `${req.method} ${req.url}`, headers: req.headers, body: text && JSON.parse(text) };
-    seen.push(request);
-    void (replies.shift() ?? json({ fallback: true }))(res, request);
+    req.on("data", chunk => (text += String(chunk)));
+    req.on("end", () => {
+      const request = { line: `${req.method} ${req.url}`, headers: req.headers, body: text && JSON.parse(text) };
+      seen.push(request);
+      void (replies.shift() ?? json({ fallback: true }))(res, request);
+    });
   });
   await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -140,24 +143,22 @@ test("a signal ends a call at once: before it, in its request, in its pause", as
   expect(seen).toEqual([]);
   for (const reply of [silent, problem("SATURATED", 503, 9)]) {
     replies.push(reply);
-    const { signal, abort } = new (class extends AbortController {
-      override abort = super.abort.bind(this);
-    })();
-    const call = failure(clientOf().products.get("1", { signal }));
-    while (replies.length > 0) await new Promise(setImmediate);
-    abort(new Error("left the page"));
+    const leaving = new AbortController();
+    const call = failure(clientOf().products.get("1", { signal: leaving.signal }));
+    await until("the request", () => replies.length === 0);
+    leaving.abort(new Error("left the page"));
     expect((await call).message).toBe("left the page");
   }
 });
 
 test("a call without an answer ends in time; where it is safe another attempt is made before", async () => {
-  replies.push(silent, silent, silent);
-  expect(await failure(clientOf().products.get("1", { timeoutMs: 100 }))).toMatchObject({
-    code: "TIMED_OUT",
-    status: 0,
-  });
-  const { line } = seen[0]!;
-  expect(line).toBe("GET /api/v1/products/1");
+  replies.push(silent, silent, silent, silent);
+  const code = "TIMED_OUT";
+  expect(await failure(clientOf().products.get("1", { timeoutMs: 50 }))).toMatchObject({ code, status: 0 });
+  [seen, replies] = [[], [silent]];
+  await clientOf().orders.cancel("1", { timeoutMs: 1_000 });
+  expect(seen.map(({ headers }) => Number(headers["request-timeout"]) <= 0.5)).toEqual([true, true]);
+  expect(keysSeen().size).toBe(1);
 });
 
 const login = { accessToken: "a1", refreshToken: "r1" };
@@ -281,5 +282,5 @@ test("a follower that is not wanted any more lets its connection go", async () =
     })(),
   );
   expect(error.message).toBe("left");
-  while (closed < 2) await new Promise(setImmediate);
+  await until("both connections to close", () => closed === 2);
 });

@@ -78,6 +78,7 @@ export const table = {
   ops: {
     overview: "GET /ops/overview",
     search: "GET /ops/search",
+    activity: "GET /ops/activity",
     jobs: "GET /ops/jobs",
     job: "GET /ops/jobs/:id",
     startJob: "POST /ops/jobs",
@@ -120,7 +121,9 @@ export const table = {
     deadLetters: "GET /ops/dead-letters",
     retryDeadLetter: "POST /ops/dead-letters/:id/retry",
     discardDeadLetter: "POST /ops/dead-letters/:id/discard",
+    deadLetterCounts: "GET /ops/dead-letter-counts",
     retryDeadLetters: "POST /ops/dead-letters/retry",
+    discardDeadLetters: "POST /ops/dead-letters/discard",
     webhooks: "GET /ops/webhooks",
     addWebhook: "POST /ops/webhooks",
     pauseWebhook: "POST /ops/webhooks/:id/pause",
@@ -136,5 +139,5 @@ export const table = {
 export type Table = typeof table;
 type Named = { [G in keyof Table]: Table[G][keyof Table[G]] }[keyof Table];
 type None<X extends never> = X;
-/** Routes without a name. The payment provider alone calls its webhook, and signs the body. */
-export type Unnamed = None<Exclude<Line, Named | "POST /payments/webhook">>;
+/** Routes without a name: there are none. */
+export type Unnamed = None<Exclude<Line, Named>>;

@@ -11,8 +11,6 @@ import { cpSync, existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSy
 import { dirname, join, relative } from "node:path";
 
 const ROOT = import.meta.dirname;
-const MANIFEST = join(ROOT, "package.json");
-const KEPT = join(ROOT, "package.source.json");
 const OUTPUT = "dist";
 
 export interface Manifest {
@@ -57,7 +55,7 @@ const isTestOnly = (file: string): boolean =>
   !file.startsWith("cli/templates/") && /\.(test|fixture|conformance)\.\w+$/.test(file);
 
 /** The compiler rewrites the imports of code, but neither those of declarations and plain JavaScript nor files of workers. */
-const withJsImports = (text: string): string =>
+export const withJsImports = (text: string): string =>
   text.replaceAll(/((?:from|import)\s*\(?\s*)"(\.[^"]+)\.ts"/g, '$1"$2.js"');
 const withJsWorkers = (text: string): string => text.replaceAll(/(new Worker\(new URL\()"(\.[^"]+)\.ts"/g, '$1"$2.js"');
 
@@ -85,27 +83,31 @@ export function packedManifest(manifest: Manifest, output = OUTPUT): object {
 }
 const inside = (output: string, file: string): string => `./${join(output, relative(".", file))}`;
 
-export const readManifest = (): Manifest => JSON.parse(readFileSync(MANIFEST, "utf8"));
+export const manifestIn = (root: string): Manifest => JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+export const readManifest = (): Manifest => manifestIn(ROOT);
 
-function prepack(): void {
-  if (existsSync(KEPT)) postpack();
-  build(join(ROOT, OUTPUT));
-  const manifest = readManifest();
-  renameSync(MANIFEST, KEPT);
-  writeFileSync(MANIFEST, `${JSON.stringify(packedManifest(manifest), undefined, 2)}\n`);
-}
-
-function postpack(): void {
-  if (existsSync(KEPT)) renameSync(KEPT, MANIFEST);
-  rmSync(join(ROOT, OUTPUT), { recursive: true, force: true });
-}
-
-if (process.argv[1] === import.meta.filename) {
-  const step = process.argv[2];
-  if (step === "prepack") prepack();
-  else if (step === "postpack") postpack();
-  else {
+/** A step of packing the package in `root`, as npm asks for it. `build` fills the folder that its packed manifest leads to. */
+export function packingStep(step: string | undefined, root: string, build: (folder: string) => void): void {
+  const [manifest, kept, output] = ["package.json", "package.source.json", OUTPUT].map(name => join(root, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const postpack = (): void => {
+    if (existsSync(kept)) renameSync(kept, manifest);
+    rmSync(output, { recursive: true, force: true });
+  };
+  if (step === "postpack") return postpack();
+  if (step !== "prepack") {
     console.error("usage: node packing.ts prepack|postpack, as npm pack and npm publish call it");
     process.exitCode = 2;
+    return;
   }
+  if (existsSync(kept)) postpack();
+  build(output);
+  const packed = packedManifest(manifestIn(root));
+  renameSync(manifest, kept);
+  writeFileSync(manifest, `${JSON.stringify(packed, undefined, 2)}\n`);
 }
+
+if (process.argv[1] === import.meta.filename) packingStep(process.argv[2], ROOT, folder => build(folder));

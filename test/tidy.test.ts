@@ -17,7 +17,7 @@ const IGNORED = [
   "web/node_modules",
 ];
 const tree: rules.Tree = new Map(
-  globSync("**/*", { cwd: root, exclude: path => IGNORED.includes(path) || /^mixins.\.build-/.test(path) })
+  globSync("**/*", { cwd: root, exclude: path => IGNORED.includes(path) || /^(mixins|client).\.build-/.test(path) })
     .filter(path => statSync(join(root, path)).isFile())
     .map(path => [path.replaceAll("\\", "/"), readFileSync(join(root, path), "utf8")]),
 );

@@ -2,6 +2,7 @@
 import { eventIdOf, plainError } from "../kernel/index.ts";
 import { nextMark, type EventStore, type PlaceChecks, type StoredEvent } from "../event-store/index.ts";
 import type { Cursor, LogEvent, LogPage } from "../stream/index.ts";
+import type { LogPart } from "../stream/siblings.ts";
 import type { Actor } from "./define-actor.ts";
 import { bytesOf, readPage } from "./log-page.ts";
 import { decode, publicMetadata } from "./load.ts";
@@ -41,11 +42,8 @@ export async function readLogOf(
   markBefore?: string,
   bytesMax = Infinity,
 ): Promise<LogPage> {
-  const reason = await checks.faultOf(cursor, markBefore);
-  if (reason !== undefined) {
-    const { cursor: head } = await store.head("");
-    return { events: [], cursor, fault: { reason, head, actor } };
-  }
+  const fault = await faultOf(actor, store, checks, cursor, markBefore);
+  if (fault) return { events: [], cursor, fault };
   if (limit === 0) {
     const { cursor: head, behind } = await store.head(cursor);
     return { events: [], cursor, mark: markBefore, behind, head };
@@ -67,6 +65,51 @@ export async function readLogOf(
   }
   checks.given(reached, mark);
   return { events, cursor: reached, mark, isAtEnd, bytes };
+}
+
+/**
+ * The next events of an actor's log, of which only those of streams that `takes` says yes to are decoded: for one of the nodes
+ * that share its publishing. It reads one page of the store.
+ */
+export async function readPart(
+  actor: Actor,
+  store: EventStore,
+  checks: PlaceChecks,
+  cursor: Cursor,
+  limit: number,
+  markBefore: string | undefined,
+  takes: (stream: string) => boolean,
+): Promise<LogPart> {
+  const name = actor.contract.actor;
+  const fault = await faultOf(name, store, checks, cursor, markBefore);
+  if (fault) return { entries: [], cursor, mark: undefined, isAtEnd: false, fault };
+  const page = await store.readAll(cursor, limit);
+  const mark = nextMark(markBefore, page.mark);
+  checks.given(page.cursor, mark);
+  const entries = page.events.flatMap((event, i) => {
+    if (!event.stream.startsWith(`${name}.`)) return [];
+    return {
+      stream: event.stream,
+      event: takes(event.stream) ? toLogEvent(actor, event) : undefined,
+      cursor: page.cursorAt(i),
+      mark: () => page.markAt(i),
+    };
+  });
+  return { entries, cursor: page.cursor, mark, isAtEnd: page.events.length < limit };
+}
+
+/** Why a place is not in the log of an actor; undefined if it is. */
+async function faultOf(
+  actor: string,
+  store: EventStore,
+  checks: PlaceChecks,
+  cursor: Cursor,
+  mark: string | undefined,
+): Promise<LogPage["fault"]> {
+  const reason = await checks.faultOf(cursor, mark);
+  if (reason === undefined) return undefined;
+  const { cursor: head } = await store.head("");
+  return { reason, head, actor };
 }
 
 /**

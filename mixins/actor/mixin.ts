@@ -46,7 +46,7 @@ import { ofAnyCommand } from "./errors.ts";
 import { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
 import { ACTOR_LIMITS } from "./limits.ts";
 import { fittingOf } from "./log-page.ts";
-import { readLog, toLogEvent } from "./log.ts";
+import { readLog, readPart, toLogEvent } from "./log.ts";
 import { actorMetersOf, measureActors } from "./measure.ts";
 import { operations } from "./operations.ts";
 import { rendezvous } from "./placement.ts";
@@ -324,6 +324,7 @@ export function Actors<K extends AnyContract>(
       this.stopMeasuring = measureActors(this.broker, this.fullName, this.actors, timers);
       this.publisher = await publishLog(this, {
         read: (cursor, limit, mark) => readLog(actor, store, this.places, cursor, limit, mark),
+        readPart: (...asked) => readPart(actor, store, this.places, ...asked),
         head: cursor => store.head(cursor),
         onCommit: listener => store.onCommit(listener),
       });

@@ -9,6 +9,15 @@ import { readRecord, type AuditRecord } from "./record.ts";
 const ALL = ["at", "partition", "seq"];
 const OF_SUBJECT = ["version", "at"];
 
+/** The cursor of a list that goes on behind a record of it. */
+export function cursorBehind(record: AuditRecord, { subject }: { readonly subject?: string | undefined }): string {
+  const columns = subject === undefined ? ALL : OF_SUBJECT;
+  return cursorOf(
+    `audit by ${columns.join()}`,
+    columns.map(column => record[column as "at"]),
+  );
+}
+
 export async function listed(
   knex: Knex,
   { subject, actor, person, from, to, limit = limits.listed, cursor }: ParamsOf<"audit.list">,

@@ -23,6 +23,8 @@ export interface ListedService {
     readonly consumers?: Readonly<Record<string, unknown>>;
     /** Types of the events that its consumers take. */
     readonly takes?: Readonly<Record<string, unknown>>;
+    /** Whether its consumers put the messages of several relays into order. A release before does not. */
+    readonly joinsPages?: boolean;
     /** Public events that it sends, by name: version, schema, topic, and the events that they are made of. */
     readonly publicEvents?: Readonly<Record<string, unknown>>;
     /** Where its ingresses take messages from, and their shape: `{ kafka, jetstream: { stream, subject }, schema }` by name. */

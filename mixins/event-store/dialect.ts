@@ -1,7 +1,7 @@
 // The port of a SQL dialect: it commits one batch in one transaction, and reads. Which appends wait, join or are
 // withdrawn is decided above it, in group-commit.ts, once for all dialects.
 import type { DatabaseSystem, PoolUse } from "../database/siblings.ts";
-import type { Append, EventStore, StoredSnapshot, StoreSize, Verdict } from "./event-store.ts";
+import type { Append, Cursor, EventStore, StoredEvent, StoredSnapshot, StoreSize, Verdict } from "./event-store.ts";
 
 /** A verdict that a committed batch gives. `failed` is not one: a batch that could not be committed rejects instead. */
 export type BatchVerdict = Exclude<Verdict, { kind: "failed" }>;
@@ -33,7 +33,6 @@ type Reads = Pick<
   | "load"
   | "readStream"
   | "findCommand"
-  | "readAll"
   | "head"
   | "streams"
   | "streamsByName"
@@ -53,6 +52,11 @@ export interface HeldBucket {
 }
 
 export interface Dialect extends Reads {
+  /** As `readAll` of a store, without marks. */
+  readAll(
+    cursor: Cursor,
+    limit: number,
+  ): Promise<{ events: readonly StoredEvent[]; cursor: Cursor; cursorAt(index: number): Cursor }>;
   /** For traces. */
   readonly system: DatabaseSystem;
   /** Batches that may be in flight at once. A stream always goes to the same lane. */

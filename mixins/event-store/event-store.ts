@@ -138,6 +138,18 @@ export interface LoadedStream {
  */
 export type Cursor = string;
 
+export interface StoredPage {
+  readonly events: readonly StoredEvent[];
+  readonly cursor: Cursor;
+  readonly mark?: string | undefined;
+  /**
+   * The place after one of the events, by its index. On several databases it is one in the event's own alone, `<shard>=<place>`:
+   * among them there is no order. A mark costs a digest of the event.
+   */
+  cursorAt(index: number): Cursor;
+  markAt(index: number): string;
+}
+
 export interface DueTimer {
   readonly id: string;
   readonly stream: string;
@@ -214,10 +226,7 @@ export interface EventStore {
    * Events of all streams after `cursor`, in an order in which no event can appear later before one that was read. `mark`
    * tells the place after them from the same number in another log (marks.ts); undefined when there are none.
    */
-  readAll(
-    cursor: Cursor,
-    limit: number,
-  ): Promise<{ events: readonly StoredEvent[]; cursor: Cursor; mark?: string | undefined }>;
+  readAll(cursor: Cursor, limit: number): Promise<StoredPage>;
   /** The identities of the logs of the store's databases: chosen at random when each was made. */
   identities(): Promise<readonly string[]>;
   /** Cursor of the newest event, and how many events lie after `cursor`: lag. */

@@ -11,12 +11,14 @@ export type {
   SagaRow,
   Searched,
   StoredEvent,
+  StoredPage,
   StoredSnapshot,
   StoreSize,
   TimerChange,
   Verdict,
 } from "./event-store.ts";
 export { bucketOf } from "./buckets.ts";
+export { cursorOf, placesOf } from "./cursors.ts";
 export { storeErrors } from "./errors.ts";
 export { storeMetrics } from "./metrics.ts";
 export { digestOf, nextMark, partsOf, PlaceChecks } from "./marks.ts";

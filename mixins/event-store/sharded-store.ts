@@ -21,6 +21,7 @@ import type {
   EventStore,
   OpenSaga,
   StoredEvent,
+  StoredPage,
   StoreSize,
   Verdict,
 } from "./event-store.ts";
@@ -181,6 +182,7 @@ class ShardedStore implements EventStore {
     const places = placesOf(cursor);
     const events: StoredEvent[] = [];
     const marks = new Map<number, Mark>();
+    const parts: { readonly from: number; readonly shard: number; readonly page: StoredPage }[] = [];
     // Equal shares, then the rest to shards that have more: a page that is not full says that there is no more.
     let having = this.#shards;
     while (having.length > 0 && events.length < limit) {
@@ -189,13 +191,27 @@ class ShardedStore implements EventStore {
       const asked = having.slice(0, left);
       const pages = await Promise.all(asked.map(({ number, store }) => store.readAll(places.get(number) ?? "", share)));
       for (const [i, page] of pages.entries()) {
+        parts.push({ from: events.length, shard: asked[i]!.number, page });
         events.push(...page.events);
         places.set(asked[i]!.number, page.cursor);
         if (page.mark !== undefined) marks.set(asked[i]!.number, page.mark);
       }
       having = having.filter(shard => (pages[asked.indexOf(shard)]?.events.length ?? share) === share);
     }
-    return { events, cursor: cursorOf(places), mark: markOfShards(marks) };
+    const partAt = (index: number) => parts.findLast(({ from }) => from <= index)!;
+    return {
+      events,
+      cursor: cursorOf(places),
+      mark: markOfShards(marks),
+      cursorAt(index) {
+        const { from, shard, page } = partAt(index);
+        return cursorOf(new Map([[shard, page.cursorAt(index - from)]]));
+      },
+      markAt(index) {
+        const { from, shard, page } = partAt(index);
+        return markOfShards(new Map([[shard, page.markAt(index - from)]]))!;
+      },
+    };
   }
 
   async head(cursor: Cursor): ReturnType<EventStore["head"]> {

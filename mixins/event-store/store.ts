@@ -29,9 +29,11 @@ export function storeOn(
     readStream: (stream, from, limit) => dialect.readStream(stream, from, limit),
     findCommand: (stream, commandId) => dialect.findCommand(stream, commandId),
     async readAll(cursor, limit) {
-      const page = await dialect.readAll(cursor, limit);
-      const last = page.events.at(-1);
-      return last ? { ...page, mark: markOf(await identity(), page.cursor, last) } : page;
+      const { events, cursor: reached, cursorAt } = await dialect.readAll(cursor, limit);
+      const log = await identity();
+      const markAt = (index: number) => markOf(log, cursorAt(index), events[index]!);
+      const mark = events.length === 0 ? undefined : markAt(events.length - 1);
+      return { events, cursor: reached, mark, cursorAt, markAt };
     },
     identities: async () => [await identity()],
     head: cursor => dialect.head(cursor),

@@ -1,6 +1,6 @@
 // The actions of the service `ops`, all of them for administrators only.
 import Type from "typebox";
-import { ActorId, defineContract } from "../contract/index.ts";
+import { ActorId, defineContract, TextLines } from "../contract/index.ts";
 import { actorErrors } from "../actor/index.ts";
 import { projectionErrors } from "../projection/index.ts";
 import { sagaErrors } from "../saga/index.ts";
@@ -20,8 +20,10 @@ import {
   name,
   nextCursor,
   note,
+  olderThanMinutes,
   page,
   service,
+  silent,
   silentToo,
 } from "./params.ts";
 import { webhookContract } from "./webhooks.ts";
@@ -29,6 +31,15 @@ import { viewActions, viewPermissions, viewRefusals } from "./views/contract.ts"
 
 /** `warn`: look at it before it grows. `FAIL`: it does not work, or stands still until a person acts. */
 const Condition = Type.Enum(["ok", "warn", "FAIL"]);
+
+/** Parked streams that belong together. */
+const letterGroup = {
+  service: Type.Optional(service),
+  consumer: Type.Optional(label),
+  error: Type.Optional(label),
+  olderThanMinutes,
+  dryRun: Type.Optional(Type.Boolean()),
+};
 
 /** Operations over all services: what needs a person's attention, and the means to act. */
 export const contract = defineContract({
@@ -115,7 +126,7 @@ export const contract = defineContract({
     /**
      * Reads the actor again, once its record is repaired or the code can read it; otherwise it is back in quarantine.
      */
-    releaseQuarantine: { params: { type: name, id: ActorId }, returns: Answer },
+    releaseQuarantine: { params: { type: name, id: ActorId, note }, returns: Answer },
     /**
      * Moves finished actors of a type (or `sagas`), whose last event is older than so many days, to the cold part.
      * Examines `limit` streams; `after` in the answer says where to continue, `kept` which streams stay and why. A
@@ -129,6 +140,7 @@ export const contract = defineContract({
         limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
         after,
         gone: Type.Optional(Type.Array(Type.String({ pattern: "^[a-z0-9][a-z0-9.-]{0,63}$" }), { maxItems: 100 })),
+        note,
       },
       returns: Answer,
     },
@@ -144,6 +156,7 @@ export const contract = defineContract({
         to: Type.Enum(["head", "start"]),
         dryRun: Type.Optional(Type.Boolean()),
         service: Type.Optional(service),
+        note,
       },
       returns: Answer,
     },
@@ -154,33 +167,82 @@ export const contract = defineContract({
      * `service` is needed when two services have an ingress of this name.
      */
     pauseIngress: { params: { name, service: Type.Optional(service), note }, returns: Answer },
-    resumeIngress: { params: { name, service: Type.Optional(service) }, returns: Answer },
+    resumeIngress: { params: { name, service: Type.Optional(service), note }, returns: Answer },
     projections: { params: page, returns: listOfServices("projections") },
-    rebuild: { params: { name }, returns: Answer },
+    rebuild: { params: { name, note }, returns: Answer },
     /**
-     * Ids are `<service>:<id>`, since each service numbers its own. `cursor` continues the list; so does, for one
-     * `service`, `after`.
+     * Ids are `<service>:<id>`, since each service numbers its own. Narrowed by `consumer` and by the type of the `error`.
+     * `cursor` continues the list; so does, for one `service`, `after`.
      */
     deadLetters: {
-      params: { service: Type.Optional(service), limit, after, cursor },
-      returns: Type.Object({ deadLetters: Type.Array(Answer), silent: silentToo, nextCursor }),
-    },
-    retryDeadLetter: { params: { id }, returns: Answer },
-    /** Only a message from outside can be discarded: an event of a log would be missing. Those behind it go on. */
-    discardDeadLetter: { params: { id }, returns: Answer },
-    /**
-     * Retries all parked streams of a group, each in its order and at a bounded rate: of a service, of a consumer, with
-     * a type of error, parked for at least so many minutes. Answers the number for each consumer; `consumers` shows how
-     * many are left.
-     */
-    retryDeadLetters: {
       params: {
         service: Type.Optional(service),
         consumer: Type.Optional(label),
         error: Type.Optional(label),
-        olderThanMinutes: Type.Optional(Type.Number({ minimum: 0, maximum: 100_000_000 })),
+        limit,
+        after,
+        cursor,
       },
-      returns: Type.Object({ streams: Type.Integer(), retried: Type.Array(Answer), silent: silentToo }),
+      returns: Type.Object({ deadLetters: Type.Array(Answer), silent: silentToo, nextCursor }),
+    },
+    /**
+     * Dead letters by consumer and type of error, the most streams first: streams that stand still, letters of them, which are
+     * the one that failed and those that wait behind it, since when, and the newest. `isPartial`: of the first 20 000 letters
+     * of a service.
+     */
+    deadLetterCounts: {
+      params: { service: Type.Optional(service) },
+      returns: Type.Object({
+        counts: Type.Array(
+          Type.Object(
+            {
+              service: Type.String(),
+              consumer: Type.String(),
+              error: Type.String(),
+              message: Type.String(),
+              streams: Type.Integer(),
+              letters: Type.Integer(),
+              oldest: Type.String(),
+              newest: Type.String(),
+              newestId: Type.String(),
+            },
+            { title: "DeadLetterCount" },
+          ),
+        ),
+        isPartial: Type.Boolean(),
+        silent,
+      }),
+    },
+    retryDeadLetter: { params: { id, note }, returns: Answer },
+    /** Only a message from outside can be discarded: an event of a log would be missing. Those behind it go on. */
+    discardDeadLetter: { params: { id, note }, returns: Answer },
+    /**
+     * Retries all parked streams of a group, each in its order and at a bounded rate: of a service, of a consumer, with
+     * a type of error, parked for at least so many minutes. Answers the number for each consumer, and the first of them;
+     * `consumers` shows how many are left. `dryRun` changes nothing and answers the same.
+     */
+    retryDeadLetters: {
+      params: { ...letterGroup, note },
+      returns: Type.Object({
+        dryRun: Type.Optional(Type.Boolean()),
+        streams: Type.Integer(),
+        retried: Type.Array(Answer),
+        silent: silentToo,
+      }),
+    },
+    /**
+     * Discards messages from outside of a group, likewise, 500 of a service at most: while `hasMore`, ask again. Events of a log
+     * stay: they would be missing.
+     */
+    discardDeadLetters: {
+      params: { ...letterGroup, note: TextLines({ maxLength: 500 }) },
+      returns: Type.Object({
+        dryRun: Type.Boolean(),
+        letters: Type.Integer(),
+        discarded: Type.Array(Answer),
+        hasMore: Type.Boolean(),
+        silent,
+      }),
     },
     ...jobContract.actions,
     ...webhookContract.actions,
@@ -219,6 +281,8 @@ export const contract = defineContract({
     retryDeadLetter: ["DEAD_LETTER_NOT_FOUND"],
     discardDeadLetter: ["DEAD_LETTER_NOT_FOUND", "DEAD_LETTER_OF_LOG"],
     retryDeadLetters: [],
+    deadLetterCounts: [],
+    discardDeadLetters: [],
     ...jobContract.mayRefuse,
     ...webhookContract.mayRefuse,
     ...logContract.mayRefuse,
@@ -246,6 +310,8 @@ export const contract = defineContract({
     retryDeadLetter: "operations:write",
     discardDeadLetter: "operations:write",
     retryDeadLetters: "operations:write",
+    deadLetterCounts: "operations:read",
+    discardDeadLetters: "operations:write",
     ...jobContract.permissions,
     ...webhookContract.permissions,
     ...logContract.permissions,

@@ -22,6 +22,11 @@ export const operationErrors = defineErrors({
     says: 'no node has a module "{module}" in its log',
     todo: "take a name from `GET /ops/log-levels`: a service, or a part of Moleculer such as `broker` or `transit`",
   },
+  AUDIT_NOT_KEPT: {
+    status: 409,
+    says: "no service keeps an audit, from which this is read",
+    todo: "run the service `audit`: the operations are in the log of `ops` until it reads them",
+  },
   JOB_NOT_FOUND: {
     status: 404,
     says: "no node works on a job {id}, or remembers it",

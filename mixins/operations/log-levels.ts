@@ -5,6 +5,7 @@ import { minutes } from "../kernel/index.ts";
 import { LEVELS, type ModuleLevel } from "../log/index.ts";
 import { askNodes } from "./ask-nodes.ts";
 import { operationErrors } from "./errors.ts";
+import { note } from "./params.ts";
 
 const limits = {
   /** Milliseconds that a node has to answer. */
@@ -47,6 +48,7 @@ export const logContract = {
         module,
         level,
         forMinutes: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: limits.forMinutesMax })),
+        note,
       },
       returns: Type.Object({
         level: Type.String(),

@@ -19,12 +19,8 @@ import {
   hasProjections,
   hasSagas,
   hostOf,
-  invalid,
   limits,
   listFrom,
-  MINUTE_MS,
-  oneOfAfterAndCursor,
-  SERVICE_MS,
   servicesWith,
   shown,
   text,
@@ -37,8 +33,9 @@ import { operationErrors } from "./errors.ts";
 import { TellsFindings } from "./findings.ts";
 import { healthOf } from "./health.ts";
 import { jobActions, KeepsJobs } from "./jobs/actions.ts";
+import { letterOperations } from "./letters.ts";
 import { logOperations } from "./log-levels.ts";
-import { pageIn, pageOf, type Entry } from "./pages.ts";
+import { pageIn, pageOf } from "./pages.ts";
 import { webhookOperations } from "./webhooks.ts";
 import { views } from "./views/index.ts";
 
@@ -150,7 +147,7 @@ const schema = (): ServiceSchema =>
         return { quarantined: entries, ...next };
       },
       async archive(ctx) {
-        const { type, olderThanDays, ...page } = ctx.params;
+        const { type, olderThanDays, note: _noted, ...page } = ctx.params;
         const service = type === "sagas" ? servicesWith(ctx.broker, hasSagas)[0] : hostOf(ctx.broker, type);
         if (service === undefined) throw operationErrors.ACTOR_TYPE_NOT_FOUND({ field: "type", type });
         return ask(ctx, service, "archive", { ...page, olderThanMs: Math.round(olderThanDays * DAY_MS) });
@@ -173,7 +170,7 @@ const schema = (): ServiceSchema =>
         return { consumers: entries, silent, ...next };
       },
       async resetConsumer(ctx) {
-        const { service: only, ...params } = ctx.params;
+        const { service: only, note: _noted, ...params } = ctx.params;
         const all = await gatherAll(ctx, servicesWith(ctx.broker, hasConsumers), "consumers", "consumers");
         const service = ownerIn(all, params.name, only);
         if (service === undefined) throw streamErrors.CONSUMER_NOT_FOUND({ field: "name", consumer: params.name });
@@ -189,7 +186,10 @@ const schema = (): ServiceSchema =>
         return { ingresses: entries, silent, ...next };
       },
       pauseIngress: ctx => askIngress(ctx, "pauseIngress", ctx.params),
-      resumeIngress: ctx => askIngress(ctx, "resumeIngress", ctx.params),
+      resumeIngress(ctx) {
+        const { note: _noted, ...params } = ctx.params;
+        return askIngress(ctx, "resumeIngress", params);
+      },
 
       async projections(ctx) {
         const services = servicesWith(ctx.broker, hasProjections);
@@ -206,84 +206,9 @@ const schema = (): ServiceSchema =>
         return { ...(await ask(ctx, service, "rebuildProjection", { name })), service };
       },
 
-      async deadLetters(ctx) {
-        const { service: only, limit = limits.page, after, cursor } = ctx.params;
-        oneOfAfterAndCursor(ctx.params);
-        const services = servicesWith(ctx.broker, hasConsumers);
-        if (after !== undefined && only === undefined)
-          throw operationErrors.AFTER_NEEDS_SERVICE({
-            field: "service",
-            message: "is required with after: each service counts its own",
-          });
-        if (only !== undefined && !services.includes(only))
-          throw invalid("service", "no service of this name has consumers");
-        const first = after?.slice(after.indexOf(":") + 1);
-        const { entries, silent, ...next } = await pageOf({
-          list: `dead letters${only === undefined ? "" : ` of ${only}`}`,
-          limit,
-          // Each service bounds its own answer; those of all together are one answer of this one.
-          bytesMax: contentBytesMax(ctx.broker),
-          cursor,
-          services: only === undefined ? services : [only],
-          async read(service, limit, seen = first) {
-            const params = { limit, ...(seen !== undefined && { after: seen }) };
-            const found = await ask<{ deadLetters: Answer[]; searchedTo?: string }>(
-              ctx,
-              service,
-              "deadLetters",
-              params,
-              { timeout: SERVICE_MS },
-            );
-            const entries = found.deadLetters.map((letter): Entry => ({ ...letter, service }));
-            return { entries, searchedTo: found.searchedTo };
-          },
-        });
-        const deadLetters = entries.map(letter => ({ ...letter, id: `${letter.service}:${String(letter["id"])}` }));
-        return { ...shown(ctx, { deadLetters }), silent, ...(after === undefined && next) };
-      },
-      async retryDeadLetters(ctx) {
-        const { service: only, olderThanMinutes, ...narrow } = ctx.params;
-        const services = servicesWith(ctx.broker, hasConsumers);
-        if (only !== undefined && !services.includes(only))
-          throw invalid("service", "no service of this name has consumers");
-        const params = {
-          ...narrow,
-          ...(olderThanMinutes !== undefined && { olderThanMs: Math.round(olderThanMinutes * MINUTE_MS) }),
-        };
-        const { all: retried, silent } = await gather(
-          ctx,
-          only === undefined ? services : [only],
-          "retryDeadLetters",
-          "retried",
-          params,
-        );
-        return { streams: retried.reduce((sum, { streams }) => sum + Number(streams), 0), retried, silent };
-      },
-      retryDeadLetter: ctx => askLetter(ctx, "retryDeadLetter", hasConsumers),
-      async discardDeadLetter(ctx) {
-        const { id } = ctx.params;
-        const [service = ""] = id.split(":");
-        // A service without ingresses has letters of logs alone.
-        const isOfLog = !servicesWith(ctx.broker, hasIngresses).includes(service);
-        if (isOfLog && servicesWith(ctx.broker, hasConsumers).includes(service))
-          throw streamErrors.DEAD_LETTER_OF_LOG({ field: "id", id });
-        return askLetter(ctx, "discardDeadLetter", hasIngresses);
-      },
+      ...letterOperations,
     },
   });
-
-/** Asks the service of a dead letter, `<service>:<id>`. */
-async function askLetter(
-  ctx: Context<{ id: string }>,
-  action: string,
-  has: Parameters<typeof servicesWith>[1],
-): Promise<Answer> {
-  const [service = "", ...rest] = ctx.params.id.split(":");
-  const known = servicesWith(ctx.broker, has).includes(service);
-  if (!known || rest.length === 0)
-    throw streamErrors.DEAD_LETTER_NOT_FOUND({ field: "id", message: "ids look like <service>:<id>" });
-  return { ...(await ask(ctx, service, action, { id: rest.join(":") })), service, id: ctx.params.id };
-}
 
 async function askIngress(
   ctx: Context,

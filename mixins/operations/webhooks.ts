@@ -4,7 +4,7 @@ import type { Context } from "../contract/index.ts";
 import { streamErrors } from "../stream/index.ts";
 import { ask, by, hasPublicEvents, limits, servicesWith } from "./asking.ts";
 import { pageIn } from "./pages.ts";
-import { cursor, id, limit, listOf, page } from "./params.ts";
+import { cursor, id, limit, listOf, note, page } from "./params.ts";
 
 const State = Type.Enum(["active", "paused", "disabled"]);
 const event = Type.String({ minLength: 1, maxLength: 200, pattern: "^[a-z][a-z0-9_.]*$" });
@@ -38,22 +38,23 @@ export const webhookContract = {
       params: {
         url,
         events: Type.Array(event, { minItems: 1, maxItems: 50, uniqueItems: true }),
+        note,
       },
       returns: Type.Object({ ...fields, secret: Type.String() }),
     },
     /** Sends it nothing; its events are noted, and wait for thirty days at most. */
-    pauseWebhook: { params: { id }, returns: Webhook },
+    pauseWebhook: { params: { id, note }, returns: Webhook },
     /** Sends to it again, with no failure held against it. */
-    resumeWebhook: { params: { id }, returns: Webhook },
-    removeWebhook: { params: { id }, returns: Type.Object({ id: Type.String(), removed: Type.Boolean() }) },
+    resumeWebhook: { params: { id, note }, returns: Webhook },
+    removeWebhook: { params: { id, note }, returns: Type.Object({ id: Type.String(), removed: Type.Boolean() }) },
     /** Not repeatable: the secret is in this answer alone. Until `oldSecretUntil` requests have a signature by either. */
     rotateWebhook: {
-      params: { id },
+      params: { id, note },
       returns: Type.Object({ id: Type.String(), secret: Type.String(), oldSecretUntil: Type.String() }),
     },
     /** Sends an event `webhook.test.v1` at once. */
     testWebhook: {
-      params: { id },
+      params: { id, note },
       returns: Type.Object({
         id: Type.String(),
         isDelivered: Type.Boolean(),
@@ -82,6 +83,7 @@ export const webhookContract = {
         delivery: Type.Optional(id),
         since: Type.Optional(Type.String({ format: "date-time", maxLength: 40 })),
         event: Type.Optional(event),
+        note,
       },
       returns: Type.Object({ id: Type.String(), count: Type.Integer(), isAll: Type.Boolean() }),
     },
@@ -110,13 +112,14 @@ export const webhookContract = {
   },
 } as const;
 
-/** Asks the service that sends public events. */
+/** Asks the service that sends public events. A note is for the record of the operation. */
 const passedOn =
   (action: string) =>
   (ctx: Context): Promise<any> => {
     const [service] = servicesWith(ctx.broker, hasPublicEvents);
     if (service === undefined) throw streamErrors.WEBHOOKS_NOT_SERVED();
-    return ask(ctx, service, action, ctx.params as object);
+    const { note: _noted, ...params } = ctx.params as { note?: string };
+    return ask(ctx, service, action, params);
   };
 
 export const webhookOperations = {

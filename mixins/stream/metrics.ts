@@ -103,6 +103,21 @@ export const streamMetrics = defineMetrics("Streams", {
     labels: relay,
     over: "max",
   },
+  relayPartitions: {
+    type: "gauge",
+    name: "valence_relay_partitions",
+    help: "Partitions of the service's log that this process publishes to the carrier's server, of `PARTITIONS` in all",
+    labels: relay,
+  },
+  relayPartitionLag: {
+    type: "gauge",
+    name: "valence_relay_partition_lag_events",
+    help: "Events of all partitions that lie after the place up to which a partition is published, which this process does, so its node is the owner",
+    labels: { ...relay, partition: "0 and up, `PARTITIONS` in all" },
+    over: "max",
+    // 64 partitions of 20 services.
+    seriesMax: 1_500,
+  },
   relayPublished: {
     type: "counter",
     name: "valence_relay_published_total",

@@ -100,6 +100,18 @@ export const migrations = [
     name: "006_buckets",
     up: (knex: Knex) => knex.schema.alterTable("parked_streams", table => void table.integer("bucket")),
   },
+  {
+    // In a service that owns events: how far each partition of its log has been published, where nodes share that.
+    name: "007_relay_partitions",
+    up: (knex: Knex) =>
+      knex.schema.createTable("relay_partitions", table => {
+        table.string("source").notNullable();
+        table.string("partition").notNullable();
+        table.text("cursor").notNullable();
+        table.text("mark");
+        table.primary(["source", "partition"]);
+      }),
+  },
 ];
 
 /**
@@ -113,5 +125,6 @@ export const STREAM_INDEXES: Readonly<Record<string, readonly string[]>> = {
   dead_letters: ["unique (id)", "unique (consumer, actor_stream, version)"],
   leases: ["unique (name)"],
   relays: ["unique (source)"],
+  relay_partitions: ["unique (source, partition)"],
   subscribers: ["unique (service)"],
 };

@@ -24,6 +24,7 @@ export { Subscribers } from "./consumer/subscribers.ts";
 export { STREAM_LIMITS } from "./limits.ts";
 export { markIn, stoppedOf } from "./log/identity.ts";
 export { JOURNALS, serviceOf, sourceOfJournals } from "./log/registry.ts";
+export type { LogPart } from "./log/part.ts";
 export { isAtOrPast } from "./log/source.ts";
 export { STREAM_INDEXES } from "./migrations.ts";
 export { INGRESS_INDEXES } from "./ingress/migrations.ts";

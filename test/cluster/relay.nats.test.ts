@@ -1,5 +1,5 @@
 // @slow: it takes minutes, and begins first.
-// Two nodes, each of which hosts the actors, publishes their log if it holds the lease, and has the same consumer.
+// Nodes that each host the actors, publish a part of their log, and have a part of the same consumer.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -51,8 +51,34 @@ function isFree(service: string): boolean {
   }
 }
 
+/** Every event of the log has been applied once, and is in the stream of JetStream once, those of one actor in order. */
+async function allAppliedAndPublished(): Promise<void> {
+  const events = rows<{ name: string; version: number }>("tallies", "select name, version from streams order by name");
+  const total = events.reduce((sum, { version }) => sum + version, 0);
+  const applied = () =>
+    rows<{ stream: string; version: number }>("readers", "select stream, version from applied order by id");
+  await until("all is applied", () => applied().length >= total);
+  const expected = new Map(events.map(({ name, version }) => [name, Array.from({ length: version }, (_, i) => i + 1)]));
+  const appliedBy = Map.groupBy(applied(), ({ stream }) => `tally.${stream}`);
+  for (const [name, versions] of expected) expect(appliedBy.get(name)!.map(row => row.version)).toEqual(versions);
+
+  const nats = await connect({ servers: cluster.nats.url });
+  const { streams } = await nats.jetstreamManager();
+  const published = async () => (await streams.info("EVENTS=tallies")).state.messages;
+  await until("all is published", async () => (await published()) >= total);
+  expect(await published()).toBe(total);
+  const messages = [];
+  for (let seq = 1; seq <= total; seq++) {
+    const { event } = (await streams.getMessage("EVENTS=tallies", { seq })).json<{ event: any }>();
+    messages.push({ name: `tally.${event.stream}`, version: event.version });
+  }
+  const publishedBy = Map.groupBy(messages, ({ name }) => name);
+  for (const [name, versions] of expected) expect(publishedBy.get(name)!.map(row => row.version)).toEqual(versions);
+  await nats.close();
+}
+
 test.each([
-  ["relay", "tallies", "singleton/relay"],
+  ["relay", "tallies", "work/relay/0/16"],
   ["consumer", "readers", "writer/0/16"],
 ])(
   "P4 the holder of the %s is paused past its lease and wakes: every event is applied once, in order, and published once",
@@ -74,23 +100,32 @@ test.each([
     await until("it is back", () => cluster.live().length === 2);
     await load.stop();
 
-    const events = rows<{ name: string; version: number }>(
-      "tallies",
-      "select name, version from streams order by name",
-    );
-    const total = events.reduce((sum, { version }) => sum + version, 0);
-    const applied = () =>
-      rows<{ stream: string; version: number }>("readers", "select stream, version from applied order by id");
-    await until("all is applied", () => applied().length >= total);
-    const byStream = Map.groupBy(applied(), ({ stream }) => `tally.${stream}`);
-    for (const { name, version } of events)
-      expect(byStream.get(name)!.map(row => row.version)).toEqual(Array.from({ length: version }, (_, i) => i + 1));
-
-    const nats = await connect({ servers: cluster.nats.url });
-    const { streams } = await nats.jetstreamManager();
-    const published = async () => (await streams.info("EVENTS=tallies")).state.messages;
-    await until("all is published", async () => (await published()) >= total);
-    expect(await published()).toBe(total);
-    await nats.close();
+    await allAppliedAndPublished();
   },
 );
+
+/** Ids of the nodes that publish the log, by partition. */
+async function publishers(): Promise<(string | null)[]> {
+  const { relay } = await cluster.caller.call<{ relay: { partitions?: { owner: string | null }[] } }>("tallies.relay");
+  return (relay.partitions ?? []).map(({ owner }) => owner);
+}
+
+test("P4 three nodes publish a part of the log each; one is killed: the others publish its part too, in order, and nothing twice", async () => {
+  const third = await cluster.join({ READERS: "1" });
+  const load = cluster.load(6, 20);
+  await until("three nodes publish", async () => {
+    const owners = await publishers();
+    return !owners.includes(null) && new Set(owners).size === 3;
+  });
+  const before = rows("readers", "select * from applied").length;
+  await until("events are applied", () => rows("readers", "select * from applied").length > before + 200);
+  await cluster.end(third, "SIGKILL");
+  await until("two nodes publish", async () => {
+    const owners = await publishers();
+    return !owners.includes(null) && !owners.includes(third);
+  });
+  const then = rows("readers", "select * from applied").length;
+  await until("events are applied without it", () => rows("readers", "select * from applied").length > then + 200);
+  await load.stop();
+  await allAppliedAndPublished();
+});

@@ -4,39 +4,22 @@
 import { serviceNames } from "../../mixins/operations/services.ts";
 import { CONNECTIONS, connectionsOf, type Target } from "./connections.ts";
 import type { Manifest } from "./manifests.ts";
-import { containersOf, isOurs, matches, ofKind, variablesOf, workloadsOf } from "./workloads.ts";
+import {
+  containersOf,
+  isOurs,
+  matches,
+  NAME,
+  ofKind,
+  type Pods,
+  podsOf,
+  variablesOf,
+  workloadsOf,
+} from "./workloads.ts";
 
 export type Direction = "Ingress" | "Egress";
 /** Where clients come from, and where names are asked for. */
 const INGRESS = "istio-ingress";
 const DNS = ["kube-dns:53", "kube-dns:53/UDP"];
-const NAME = "app.kubernetes.io/name";
-
-/** A kind of pod: our Deployments and servers, and those that an operator makes. */
-interface Pods {
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly account: string | undefined;
-  /** By name. */
-  readonly ports: Readonly<Record<string, number>>;
-}
-
-function podsOf(manifests: readonly Manifest[]): Pods[] {
-  const own = workloadsOf(manifests).map(workload => ({
-    name: workload.labels[NAME] ?? workload.id,
-    labels: workload.labels,
-    account: workload.pod.serviceAccountName,
-    ports: Object.fromEntries(
-      containersOf(workload).flatMap(({ ports = [] }) => ports.map((one: any) => [one.name, one.containerPort])),
-    ),
-  }));
-  // CloudNativePG's: they have an account of the cluster's name.
-  const clusters = ofKind(manifests, "Cluster").map(({ metadata, spec }) => {
-    const labels = { "cnpg.io/cluster": metadata.name, ...spec.inheritedMetadata?.labels };
-    return { name: labels[NAME] ?? metadata.name, labels, account: metadata.name, ports: {} };
-  });
-  return [...own, ...clusters];
-}
 
 // ---- what is needed
 
@@ -115,7 +98,8 @@ function placeOf({ host, port }: Server, manifests: readonly Manifest[]): string
   }
   // CloudNativePG makes a Service for the primary, one for the standbys, and one for all.
   const instance = pods.find(({ labels }) => name.replace(/-(?:rw|ro|r)$/, "") === labels["cnpg.io/cluster"]);
-  if (instance) return `${instance.name}:${port}`;
+  const pooler = pods.find(({ labels }) => labels["cnpg.io/poolerName"] === name);
+  if (instance ?? pooler) return `${(instance ?? pooler)!.name}:${port}`;
   // A name of the public DNS, or a Service of another namespace.
   return `${host.includes(".svc") ? others.at(-1) : "internet"}:${port}`;
 }
@@ -137,6 +121,12 @@ function edgesOfServers(manifests: readonly Manifest[]): string[] {
       `${name} → anywhere:443`,
       `${name} → anywhere:6443`,
     ]),
+    ...ofKind(manifests, "Pooler").flatMap(({ metadata, spec }) => {
+      const { name } = podsOf(manifests).find(({ labels }) => labels["cnpg.io/poolerName"] === metadata.name)!;
+      const server = { host: `${spec.cluster.name}-${spec.type}`, port: 5432 };
+      const needed = [...DNS, placeOf(server, manifests), "anywhere:443", "anywhere:6443"];
+      return needed.map(to => `${name} → ${to}`);
+    }),
     ...(isInSidecarMesh(manifests)
       ? podsOf(manifests).flatMap(({ name }) => ["istio-system:15012", ...DNS].map(to => `${name} → ${to}`))
       : []),

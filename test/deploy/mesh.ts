@@ -103,19 +103,16 @@ export function serversOutsideAreNamed(manifests: readonly Manifest[]): string[]
   const needed = namedServersOutside(manifests);
   const open = ofKind(manifests, "Sidecar")
     .filter(({ spec }) => spec.outboundTrafficPolicy?.mode !== "REGISTRY_ONLY")
-    .map(
-      ({ spec }) =>
-        spec.workloadSelector?.labels["app.kubernetes.io/name"] ?? spec.workloadSelector?.labels["cnpg.io/cluster"],
-    );
+    .map(({ spec }) => spec.workloadSelector?.labels ?? {})
+    // Pods that CloudNativePG makes ask the API server, and the store of backups.
+    .filter(labels => !("cnpg.io/cluster" in labels || "cnpg.io/poolerName" in labels))
+    .map(labels => labels["app.kubernetes.io/name"] ?? "everyone");
   const callers = callersOfAnything(manifests);
   const hasSidecars = ofKind(manifests, "Sidecar").length > 0;
   return [
     ...needed.filter(server => !entries.includes(server)).map(server => `no ServiceEntry has ${server}`),
     ...entries.filter(server => !needed.includes(server)).map(server => `nothing connects to ${server}`),
-    // Instances of Postgres ask the API server and the store of backups.
-    ...open
-      .filter(name => !callers.includes(name) && name !== "postgres")
-      .map(name => `${name ?? "everyone"} may call anything`),
+    ...open.filter(name => !callers.includes(name)).map(name => `${name} may call anything`),
     ...callers.filter(name => hasSidecars && !open.includes(name)).map(name => `${name} reaches no webhook`),
   ];
 }

@@ -12,6 +12,7 @@ import {
   matches,
   nodesOf,
   ofKind,
+  podsOf,
   secretOf,
   variablesOf,
   workloadsOf,
@@ -38,7 +39,7 @@ export function selectorsMatch(manifests: readonly Manifest[]): string[] {
     .filter(({ manifest, labels }) => !matches(manifest.spec.selector?.matchLabels ?? {}, labels));
   const lost = ofKind(manifests, "Service", "PodDisruptionBudget").filter(({ spec }) => {
     const selector = spec.selector?.matchLabels ?? spec.selector ?? {};
-    return !workloads.some(({ labels }) => matches(selector, labels));
+    return !podsOf(manifests).some(({ labels }) => matches(selector, labels));
   });
   return [...own.map(({ id }) => id), ...lost.map(idOf)].map(id => `${id} selects no pod`);
 }

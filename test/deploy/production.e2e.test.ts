@@ -20,8 +20,15 @@ import { containersOf, isOurs, nodesOf, variablesOf, workloadsOf } from "./workl
 const services = serviceNames("services");
 const OVERLAYS = ["production-base", "production", "production-ambient", "staging"];
 /** Components that no overlay has, beside production. */
-const MORE = ["kafka", "network-policies/kafka", "istio/mirror"].map(name => `k8s/components/${name}`);
-const WITH_MORE = "production with Kafka and a mirror";
+const MORE = [
+  "kafka",
+  "network-policies/kafka",
+  "postgres-cnpg/pooler",
+  "network-policies/postgres-pooler",
+  "istio/postgres-pooler",
+  "istio/mirror",
+].map(name => `k8s/components/${name}`);
+const WITH_MORE = "production with Kafka, a pooler and a mirror";
 
 describe("connections of the code", () => {
   const connectors = Object.values(CONNECTIONS).flatMap(one => one.connectors.map(path => path.split("#")[0]!));
@@ -42,18 +49,21 @@ describe("connections of the code", () => {
 const describeRendered = hasKubectl() ? describe : describe.skip;
 
 describeRendered("rendered by kubectl (skipped where there is none)", () => {
-  /** With Kafka, whose overlay brings the Secret. */
-  const KAFKA = `secretGenerator:
-  - name: kafka
-    namespace: valence
-    literals: ["brokers=kafka-0.brokers.kafka.svc:9093", user=valence, password=valence, ca.crt=text]
+  /** The Secrets that an overlay brings with them. */
+  const SECRETS = `secretGenerator:
+  - { name: kafka, namespace: valence, literals: ["brokers=kafka-0.brokers.kafka.svc:9093", user=valence, password=valence, ca.crt=text] }
+  - { name: postgres-orders, namespace: valence, literals: [username=orders, password=valence] }
+patches:
+  - target: { kind: ExternalSecret, name: valence }
+    patch: |-
+      - op: add
+        path: /spec/target/template/data/ORDERS_DATABASE_URL
+        value: "postgres://orders:{{ .postgresOrders }}@postgres-pooler:5432/valence?pgbouncer=true"
 `;
   const rendered: Record<string, Manifest[]> = {};
   beforeAll(() => {
-    for (const overlay of ["production-base", "production", "production-ambient", "staging"])
-      rendered[overlay] = render(`k8s/overlays/${overlay}`);
-    const more = ["kafka", "network-policies/kafka", "istio/mirror"].map(name => `k8s/components/${name}`);
-    rendered[WITH_MORE] = renderWith("k8s/overlays/production", more, KAFKA);
+    for (const overlay of OVERLAYS) rendered[overlay] = render(`k8s/overlays/${overlay}`);
+    rendered[WITH_MORE] = renderWith("k8s/overlays/production", MORE, SECRETS);
   });
 
   const rules = [
@@ -227,6 +237,17 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
           "NetworkPolicy",
           /^to-kafka$/,
           one => one.spec.podSelector.matchExpressions[0].values.splice(2, 1),
+          WITH_MORE,
+        ),
+    ],
+    [
+      networkIsAsNeeded,
+      "a pooler that a saga reaches",
+      () =>
+        broken(
+          "NetworkPolicy",
+          /^postgres-pooler$/,
+          one => one.spec.ingress[0].from[0].podSelector.matchExpressions[0].values.push("sagas"),
           WITH_MORE,
         ),
     ],

@@ -100,3 +100,37 @@ export function secretOf(manifests: readonly Manifest[], name: string): Secret |
 }
 const keysOnly = (keys: readonly string[]): Secret => Object.fromEntries(keys.map(key => [key, undefined]));
 type Secret = Record<string, string | undefined>;
+
+/** The label that names a kind of pod. */
+export const NAME = "app.kubernetes.io/name";
+
+/** A kind of pod: our Deployments and servers, and those that an operator makes. */
+export interface Pods {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly account: string | undefined;
+  /** By name. */
+  readonly ports: Readonly<Record<string, number>>;
+}
+
+/** All pods that the manifests lead to. */
+export function podsOf(manifests: readonly Manifest[]): Pods[] {
+  const own = workloadsOf(manifests).map(workload => ({
+    name: workload.labels[NAME] ?? workload.id,
+    labels: workload.labels,
+    account: workload.pod.serviceAccountName,
+    ports: Object.fromEntries(
+      containersOf(workload).flatMap(({ ports = [] }) => ports.map((one: any) => [one.name, one.containerPort])),
+    ),
+  }));
+  // CloudNativePG's: they have an account of the cluster's name.
+  const clusters = ofKind(manifests, "Cluster").map(({ metadata, spec }) => {
+    const labels = { "cnpg.io/cluster": metadata.name, ...spec.inheritedMetadata?.labels };
+    return { name: labels[NAME] ?? metadata.name, labels, account: metadata.name, ports: {} };
+  });
+  const poolers = ofKind(manifests, "Pooler").map(({ metadata, spec }) => {
+    const labels = { "cnpg.io/poolerName": metadata.name, ...spec.template.metadata.labels };
+    return { name: labels[NAME] ?? metadata.name, labels, account: metadata.name, ports: {} };
+  });
+  return [...own, ...clusters, ...poolers];
+}

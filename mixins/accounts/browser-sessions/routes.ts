@@ -1,10 +1,10 @@
 // The HTTP routes of browser sessions. The cookies are the gateway's.
-import Type, { type TSchema } from "typebox";
+import Type from "typebox";
 import { route } from "../../gateway/index.ts";
 import type { AccountsContract } from "../contract.ts";
 
 /** Name of a session, of those that the gateway declares; default its first. */
-const sessionName: TSchema = Type.Optional(Type.String({ maxLength: 32 }));
+const sessionName = Type.Optional(Type.String({ maxLength: 32 }));
 
 export const browserSessionRoutes = ({ actions: { openSession } }: AccountsContract) => [
   route("POST /session", "accounts.openSession", {

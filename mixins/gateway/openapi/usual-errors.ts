@@ -72,15 +72,17 @@ const OF_CALLS = Object.fromEntries(
   ),
 );
 
+const usual = {
+  ...gatewayErrors,
+  ...callErrors,
+  ...actorErrors,
+  ...storeErrors,
+  ...databaseErrors,
+  ...redisErrors,
+};
 /** Codes of problems that any route may answer, whatever its action does. `INTERNAL` is a bug of ours. */
-export type UsualCode =
-  | keyof typeof gatewayErrors
-  | keyof typeof callErrors
-  | keyof typeof actorErrors
-  | keyof typeof storeErrors
-  | keyof typeof databaseErrors
-  | keyof typeof redisErrors
-  | "INTERNAL";
+export type UsualCode = keyof typeof usual | "INTERNAL";
+export const usualCodes: readonly string[] = [...Object.keys(usual), "INTERNAL"];
 
 /** The settings that decide about them besides the route. */
 export interface Rules {

@@ -1,7 +1,7 @@
 // A route says where each param of an action comes from: schemas of what the client may send in path, query and body,
 // and one function from these to the action's params. Nothing else reaches the action. Routes are typed by action name:
 // a route to a removed action, or with params that the action does not take, does not compile.
-import type { TProperties, TSchema } from "typebox";
+import type { Static, TProperties, TSchema } from "typebox";
 import {
   callErrors,
   compileParams,
@@ -217,16 +217,18 @@ export interface StreamedEvent {
   readonly at: string;
   readonly data: unknown;
 }
-interface Streams<A extends ActionName, P extends TProperties, D extends object> extends Places<P, {}, {}> {
+interface Streams<A extends ActionName, P extends TProperties, E extends TSchema> extends Places<P, {}, {}> {
   /** Singular name of the events' actor, the prefix of their types. */
   readonly actor: string;
   /** Types that end the actor's history: the stream ends with them. */
   readonly last: readonly EventName[];
   /** Params of the action but `from`, which the gateway sets: the version at which the answer begins. */
   readonly params: (request: Request<Data<P>, {}, {}>) => Omit<ParamsOf<A>, "from">;
-  /** The fields of one event that the client sees. */
-  readonly data: (event: StreamedEvent, request: Request<Data<P>, {}, {}>) => D;
+  /** The data of one event as the client sees it, for the types of clients. */
+  readonly event?: E;
+  readonly data: (event: StreamedEvent, request: Request<Data<P>, {}, {}>) => EventOf<E>;
 }
+type EventOf<E extends TSchema> = unknown extends Static<E> ? object : Static<E> & object;
 
 /** The action that an event stream reads, and the part of each event that it sends. */
 export interface EventSource {
@@ -235,6 +237,8 @@ export interface EventSource {
   readonly last: ReadonlySet<string>;
   readonly params: (request: Request<any, any, any>) => object;
   readonly data: (event: StreamedEvent, request: Request<any, any, any>) => object;
+  /** Of `data`, if the route declares it. */
+  readonly event?: TSchema | undefined;
 }
 
 /** The URL of every route begins with this, except those of lines that begin with `/.`. */
@@ -295,14 +299,14 @@ export function eventStream<
   const L extends string,
   A extends ActionName,
   P extends TProperties = {},
-  D extends object = object,
+  E extends TSchema = TSchema,
 >(
   line: L,
   action: A & (ResultOf<A> extends { readonly events: readonly StreamedEvent[] } ? unknown : never),
-  spec: Streams<A, P, D>,
-): TypedRoute<{ line: L; path: Data<P>; query: {}; body: {}; event: D; refusals: RefusalsOf<A> }> {
-  const { actor, last, params, data } = spec;
-  return { ...placed(line, spec), target: { stream: { action, actor, last: new Set(last), params, data } } };
+  spec: Streams<A, P, E>,
+): TypedRoute<{ line: L; path: Data<P>; query: {}; body: {}; event: EventOf<E>; refusals: RefusalsOf<A> }> {
+  const { actor, last, params, data, event } = spec;
+  return { ...placed(line, spec), target: { stream: { action, actor, last: new Set(last), params, data, event } } };
 }
 
 /** Whether an answer may take as long as its client stays: events as they come, or all pages of a list. */

@@ -33,7 +33,7 @@ test("a job goes on part by part, behind what it came to, through every service"
   expect(begun).toMatchObject({ state: "running", node: "n1", by: "ann", total: 5, done: 0 });
   const job = await ended(jobs, begun.id);
   expect(job).toMatchObject({ state: "done", done: 5, sentOn: 3, endedAt: expect.any(String) });
-  expect(job!.refused).toEqual([{ type: "PAST", sagas: 2, ids: ["t3", "t5"] }]);
+  expect(job.refused).toEqual([{ type: "PAST", sagas: 2, ids: ["t3", "t5"] }]);
   expect(asked).toEqual([
     ["trips", undefined],
     ["trips", "t3"],
@@ -43,7 +43,7 @@ test("a job goes on part by part, behind what it came to, through every service"
 });
 
 test("a part that fails is tried again, a refusal ends the job and says why", async () => {
-  jest.replaceProperty(limits as { againMs: number }, "againMs", 1);
+  jest.replaceProperty(limits, "againMs", 1);
   const outcomes = [new Unavailable("AWAY"), { sagas: 1, refused: [], hasMore: false } satisfies Part];
   const part = async (): Promise<Part> => {
     const next = outcomes.shift()!;

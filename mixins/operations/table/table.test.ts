@@ -37,6 +37,11 @@ describe.each(table.map(operation => [operation.action, operation] as const))("%
     expect(isAllowed({ id: "vic", roles: ["viewer"] }, operation.permission)).toBe(isRead);
   });
 
+  test("takes a note where it changes something", () => {
+    if (!operation.permission.endsWith(":write")) return;
+    expect(Object.keys(operation.params)).toContain("note");
+  });
+
   test("takes each param of its action from one place", () => {
     const places = [route.path, route.query, route.body].flatMap(place => Object.keys(place));
     // The gateway answers a part of any resource.

@@ -4,6 +4,7 @@ import { auditContract } from "../../audit/index.ts";
 import { contract } from "../contract.ts";
 import { operationsOf } from "./operation.ts";
 import { rebuilding, verifying, working } from "./progress.ts";
+import { withNodes } from "./shared-rows.ts";
 
 /** An operator acts when something is wrong: under overload too. */
 const priority = "critical";
@@ -201,6 +202,14 @@ export const operationsTable = operationsOf(contract, {
     fails: ({ isWell }) => isWell === false,
     examples: ["overview"],
   },
+  activity: {
+    command: "activity",
+    summary: "What operators did, the newest first: who, what, to what, with which note and outcome",
+    http: "GET /ops/activity",
+    priority,
+    view: { list: "activity", columns: ["at", "person", "action", "id", "outcome", "note", "error"] },
+    examples: ["activity", "activity --person ann --action retrySagas", "activity --outcome failed"],
+  },
   search: {
     command: "search <q>",
     summary:
@@ -223,7 +232,11 @@ export const operationsTable = operationsOf(contract, {
     summary: "How far consumers, projections and relays are behind, the slowest first",
     http: "GET /ops/lag",
     priority,
-    view: { list: "lag", columns: ["kind", "service", "name", "lagEvents", "lagSeconds", "state"] },
+    view: {
+      list: "lag",
+      columns: ["kind", "service", "name", "lagEvents", "lagSeconds", "state", "partitions"],
+      rows: withNodes,
+    },
     examples: ["lag"],
   },
   shards: {
@@ -334,7 +347,9 @@ export const operationsTable = operationsOf(contract, {
         "parkedStreams",
         "retryingStreams",
         "stopped",
+        "partitions",
       ],
+      rows: withNodes,
     },
     examples: ["consumers"],
   },
@@ -439,8 +454,34 @@ export const operationsTable = operationsOf(contract, {
     summary: "Let consumers try a group of parked streams again, each in its order, at a bounded rate",
     http: "POST /ops/dead-letters/retry",
     priority,
-    view: { tables: { retried: ["service", "consumer", "streams"] } },
-    examples: ["letters retry --consumer shelf", "letters retry --error TIMEOUT --older-than-minutes 10"],
+    view: { tables: { retried: ["service", "consumer", "streams", "sample"] } },
+    examples: [
+      "letters retry --consumer shelf --dry-run",
+      "letters retry --consumer shelf",
+      "letters retry --error TIMEOUT --older-than-minutes 10",
+    ],
+  },
+  deadLetterCounts: {
+    command: "letters count",
+    summary: "Dead letters by consumer and error: streams that stand still, and how many events wait in them",
+    http: "GET /ops/dead-letter-counts",
+    priority,
+    view: {
+      tables: { counts: ["service", "consumer", "error", "streams", "letters", "oldest", "newest", "message"] },
+    },
+    examples: ["letters count"],
+  },
+  discardDeadLetters: {
+    command: "letters discard",
+    summary: "Discard a group of messages from outside that nobody will mend; those behind them go on",
+    http: "POST /ops/dead-letters/discard",
+    priority,
+    view: { tables: { discarded: ["service", "consumer", "letters", "sample"] } },
+    asks: "The messages are gone; their sender still has them, perhaps.",
+    examples: [
+      "letters discard --consumer printer-deliveries --error UNREADABLE --dry-run --note look",
+      "letters discard --consumer printer-deliveries --error UNREADABLE --note rubbish",
+    ],
   },
   webhooks: {
     command: "webhooks",

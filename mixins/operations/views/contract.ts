@@ -80,6 +80,28 @@ const Hit = Type.Object(
   { title: "SearchHit" },
 );
 
+const outcome = Type.Enum(["done", "refused", "failed", "unknown"]);
+const time = Type.Optional(Type.String({ format: "date-time", maxLength: 40 }));
+/** What a person did. */
+const Deed = Type.Object(
+  {
+    at: Type.String(),
+    person: Type.Optional(Type.String()),
+    key: Type.Optional(Type.String()),
+    action: Type.String(),
+    id: Type.String(),
+    note: Type.Optional(Type.String()),
+    outcome,
+    error: Type.Optional(Type.String()),
+    details: Type.Record(Type.String(), Type.Unknown()),
+    requestId: Type.Optional(Type.String()),
+    trace: Type.Optional(Type.String()),
+    /** Milliseconds from the request to its outcome. */
+    ms: Type.Optional(Type.Integer()),
+  },
+  { title: "Deed" },
+);
+
 export const viewActions = {
   /**
    * Sagas of every service, oldest first: those in a `state`; without it the open ones, which are running,
@@ -132,6 +154,25 @@ export const viewActions = {
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
     },
     returns: Type.Object({ q: Type.String(), hits: Type.Array(Hit), silent }),
+  },
+  /**
+   * What operators did, the newest first: who, what, to what, with which note and outcome. `of: account` tells of accounts
+   * instead: sign-ins, roles, keys. `outcome: unknown` is of what was asked for, and was never answered: its node was lost, or
+   * it is under way. Read from the audit, so it is as fresh as that. Those of one `id`, of a `person`, of a time.
+   */
+  activity: {
+    params: {
+      of: Type.Optional(Type.Enum(["operation", "account"])),
+      action: Type.Optional(Type.String({ pattern: "^[A-Za-z]{1,64}$" })),
+      outcome: Type.Optional(outcome),
+      id: Type.Optional(id),
+      person: Type.Optional(id),
+      from: time,
+      to: time,
+      limit,
+      cursor,
+    },
+    returns: Type.Object({ activity: Type.Array(Deed), nextCursor }),
   },
   /** Timers of actors, the next one first, so that late ones lead the list. */
   timers: {
@@ -219,6 +260,7 @@ export const viewPermissions = {
   retrySagas: write,
   compensateSagas: write,
   overview: read,
+  activity: read,
   search: read,
   timers: read,
   lag: read,
@@ -238,6 +280,7 @@ export const viewRefusals = {
   retrySagas: ["AFTER_NEEDS_SERVICE"],
   compensateSagas: ["AFTER_NEEDS_SERVICE"],
   overview: [],
+  activity: ["AUDIT_NOT_KEPT"],
   search: [],
   timers: [],
   lag: [],

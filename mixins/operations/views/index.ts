@@ -1,4 +1,5 @@
 // The handlers of the actions in `contract.ts`.
+import { activity } from "./activity.ts";
 import { actorDiff, actorHistory, whatIf } from "./actors.ts";
 import { lag } from "./lag.ts";
 import { overview } from "./overview.ts";
@@ -17,6 +18,7 @@ export const views = {
   retrySagas,
   compensateSagas,
   overview,
+  activity,
   search,
   timers,
   lag,

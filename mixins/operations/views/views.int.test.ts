@@ -5,6 +5,7 @@ import Type from "typebox";
 import { defineContract, defineService, PERSONAL } from "../../contract/index.ts";
 import { setGrants } from "../../contract/permissions.ts";
 import { defineActor } from "../../actor/index.ts";
+import { Audit } from "../../audit/mixin.ts";
 import { Actors, type HostingService } from "../../actor/mixin.ts";
 import { contract as purses, Purse } from "../../actor/account.fixture.ts";
 import { appendOf, verdictOf } from "../../event-store/event-store.conformance.ts";
@@ -49,7 +50,8 @@ beforeAll(async () => {
   broker.createService(defineService(purses, { mixins: [Actors(Purse)] }));
   broker.createService(defineService(letters, { mixins: [Actors(Letter)] }));
   broker.createService(Operations());
-  await broker.waitForServices(["ops", "purses", "letters"]);
+  broker.createService(Audit());
+  await broker.waitForServices(["ops", "purses", "letters", "audit"]);
   await broker.call("shelves.fill", { id: "bolts", quantity: 100 });
 });
 afterAll(async () => {
@@ -217,7 +219,7 @@ describe("search", () => {
 
   test("finds what a request has changed, by its whole id", async () => {
     const requestId = "01990000-0000-7000-8000-00000000000a";
-    await hosted("shelves").actors.execute("nuts", "fill", { quantity: 1 }, { metadata: { requestId } as never });
+    await hosted("shelves").actors.execute("nuts", "fill", { quantity: 1 }, { metadata: { requestId } });
     expect(await found(requestId.toUpperCase())).toEqual([["actor", "nuts", "begins", "ops.actor"]]);
   });
 
@@ -457,10 +459,13 @@ test("timers are listed late ones first, in pages; one that is late is in the ov
 test("readers of logs are told with their lag, and event stores with their databases, without a password", async () => {
   const caughtUp = await until(async () => {
     const answer = await ask("lag");
-    return answer.lag[0].lagEvents === 0 ? answer : undefined;
+    return answer.lag.every(({ lagEvents }: any) => lagEvents === 0) ? answer : undefined;
   });
   expect(caughtUp).toMatchObject({
-    lag: [{ kind: "consumer", service: "fulfilments", name: "fulfilment", lagEvents: 0, lagSeconds: 0 }],
+    lag: [
+      { kind: "consumer", service: "audit", name: "audit" },
+      { kind: "consumer", service: "fulfilments", name: "fulfilment", lagEvents: 0, lagSeconds: 0 },
+    ],
     silent: [],
   });
   const { shards } = await ask("shards");
@@ -493,4 +498,52 @@ test("a job retries all that is stuck, and each part of it is on record", async 
   // What has ended stays as it ended; a job that nobody knows is refused.
   expect(await ask("stopJob", { id: begun.id })).toEqual(job);
   expect(await fieldOf(ask("job", { id: "0198c7a0-0000-7000-8000-000000000000" }))).toEqual(["JOB_NOT_FOUND", "id"]);
+});
+
+describe("activity", () => {
+  const deeds = async (params: object = {}) => (await ask("activity", params)).activity;
+  const told = ({ person, action, id, note, outcome, error }: any) => [person, action, id, note, outcome, error];
+
+  test("tells what operators did, the newest first, with note and outcome", async () => {
+    const id = "fulfilment.w1";
+    await ask("noteSaga", { id, note: "called them" });
+    await ask("retrySaga", { id, note: "again" }).catch(() => {});
+    const both = await until(async () => {
+      const found = await deeds({ id });
+      return found[0]?.outcome === "refused" ? found.slice(0, 2) : undefined;
+    });
+    expect(both.map(told)).toEqual([
+      ["root", "retrySaga", id, "again", "refused", "SAGA_NOT_STUCK"],
+      ["root", "noteSaga", id, "called them", "done", undefined],
+    ]);
+    expect(both[0]).toMatchObject({ ms: expect.any(Number), details: { id } });
+    expect((await deeds({ action: "retrySaga", outcome: "refused" })).map(told)).toEqual([told(both[0])]);
+    expect(await deeds({ person: "nobody" })).toEqual([]);
+    expect((await deeds({ from: both[1].at })).length).toBe(2);
+  });
+
+  test("comes in pages that neither repeat nor skip", async () => {
+    const all = await deeds();
+    const paged: unknown[] = [];
+    for (let cursor: string | undefined; ;) {
+      const page = await ask("activity", { limit: 2, ...(cursor !== undefined && { cursor }) });
+      expect(page.activity.length).toBeLessThanOrEqual(2);
+      paged.push(...page.activity);
+      cursor = page.nextCursor;
+      if (cursor === undefined) break;
+    }
+    expect(all.length).toBeGreaterThan(4);
+    const withoutMs = ({ ms: _ms, ...deed }: any) => deed;
+    expect(paged.map(withoutMs)).toEqual(all.map(withoutMs));
+  });
+
+  test("an operation whose node was lost has no outcome", async () => {
+    const { actors } = broker.getLocalService("ops") as unknown as HostingService;
+    await actors.execute("lost", "request", { action: "rebuild", details: { name: "shelf" } }, { metadata: METADATA });
+    const [deed] = await until(async () => {
+      const found = await deeds({ outcome: "unknown" });
+      return found.length > 0 ? found : undefined;
+    });
+    expect(told(deed)).toEqual(["ann", "rebuild", "lost", undefined, "unknown", undefined]);
+  });
 });

@@ -11,7 +11,10 @@
 //
 // The carriers themselves (local.ts, jetstream.ts) read whole logs. One reader of a log does for all consumers of a process
 // that are at its end, and each takes its partitions of it: shared.ts.
+import type { Place } from "../log/places.ts";
 import type { Cursor, LogEvent } from "../log/source.ts";
+
+export type { Place } from "../log/places.ts";
 
 export interface Batch {
   readonly events: readonly LogEvent[];
@@ -31,12 +34,6 @@ export interface Feed {
   next(limit: number): Promise<Batch>;
   /** Ends a `next` that waits. */
   close(): void;
-}
-
-/** Where a feed begins: after `cursor`, which came with `mark`; `""` is the start of the log. */
-export interface Place {
-  readonly cursor: Cursor;
-  readonly mark?: string | undefined;
 }
 
 export interface Carrier {

@@ -1,8 +1,9 @@
 // @slow: it takes minutes, and begins first.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { consumersOf } from "../siblings.ts";
+import { Published } from "../publish/published.ts";
+import { consumersOf, type RelayStatus } from "../siblings.ts";
 import { databaseOf } from "../../database/siblings.ts";
-import type { ServiceBroker } from "moleculer";
+import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { connect, type JetStreamManager, type NatsConnection } from "nats";
 import { until } from "../../testing/index.ts";
 import { newBrokers } from "../../testing/broker.ts";
@@ -143,9 +144,13 @@ describe("the relay", () => {
     append(50);
     await cursorAt(first, "50");
     const status = () => first.call("things.relay");
-    expect(await status()).toEqual({ lagEvents: 0, lagMs: 0, isConnected: true });
-    await (await databaseOf(inside(first, "things"))).knex("relays").update({ cursor: "10", mark: null });
-    expect(await status()).toEqual({ lagEvents: 40, lagMs: expect.any(Number), isConnected: true });
+    const parts = (lagEvents: number) =>
+      Array.from({ length: 16 }, (_, partition) => ({ partition, owner: "node-1", lagEvents }));
+    expect(await status()).toEqual({ lagEvents: 0, lagMs: 0, isConnected: true, partitions: parts(0) });
+    for (const table of ["relays", "relay_partitions"])
+      await (await databaseOf(inside(first, "things"))).knex(table).update({ cursor: "10", mark: null });
+    const lagMs = expect.any(Number);
+    expect(await status()).toEqual({ lagEvents: 40, lagMs, isConnected: true, partitions: parts(40) });
     await first.stop();
     append(1);
     await cursorAt(await house.start(source.schema()), "51");
@@ -173,50 +178,89 @@ describe("the relay", () => {
     expect(await messages()).toBe(40);
   });
 
-  test("one of two nodes publishes, until it stops", async () => {
-    source.relayLimits = { moveMs: 0 };
-    const read = new Map<ServiceBroker, number>();
-    source.beforePage = async broker => void read.set(broker, (read.get(broker) ?? 0) + 1);
-    const first = await house.start(source.schema());
-    append(1);
-    await cursorAt(first, "1");
+  /** The partitions that each node publishes, as the rows of their leases say. */
+  const sharedBy = (broker: ServiceBroker, nodes: number): Promise<unknown> =>
+    until(
+      () => broker.call<RelayStatus>("things.relay"),
+      ({ partitions = [] }) => {
+        const owners = partitions.map(({ owner }) => owner);
+        return !owners.includes(null) && new Set(owners).size === nodes;
+      },
+    );
+
+  test("P4 two nodes publish a part each, as do three; one that stops leaves its part to the others", async () => {
+    source.relayLimits = { moveMs: 0, lookMs: 50 };
+    const first = await house.start(source.schema(), consuming("readers", writer()));
+    append(20);
+    await cursorAt(first, "20");
+    const second = await house.start(source.schema());
+    await sharedBy(first, 2);
+    await onTail();
+    append(200);
+    await allApplied(first);
+    await cursorAt(first, "220");
+    // Not a message is missing, or too late: the readers did not go back to the log.
+    const { reads } = source;
+    for (let i = 0; i < 20; i++) append(10);
+    await cursorAt(first, "420");
+    await allApplied(first);
+    expect(source.reads).toBe(reads);
     await house.start(source.schema());
-    for (let i = 2; i < 60; i++) {
-      append(1);
-      await cursorAt(first, `${i}`);
-    }
-    expect([...read.keys()]).toEqual([first]);
+    await sharedBy(first, 3);
+    append(100);
+    await second.stop();
+    append(100);
+    await cursorAt(first, "620");
+    await allApplied(first);
+    expect(await messages()).toBe(620);
   });
 
-  test("a relay that was paused and overtaken does not set the cursor back, and no consumer reads an event twice", async () => {
-    const paused = Promise.withResolvers<void>();
-    const pausing: ServiceBroker[] = [];
-    source.relayLimits = { leaseMs: 200, lookMs: 20 };
-    source.beforePage = async broker => {
-      if (source.log.length === 0 || (pausing.length > 0 && broker !== pausing[0])) return;
-      pausing.push(broker);
-      if (pausing.length === 1) await paused.promise;
-    };
-    const first = await house.start(source.schema());
-    const second = await house.start(source.schema(), consuming("readers", writer()));
-    await onTail();
-    append(40);
-    const overtaker = await until(
-      () => pausing[0],
-      broker => broker !== undefined,
-    ).then(broker => (broker === first ? second : first));
-    await cursorAt(overtaker, "40");
-    source.append("0", TYPES[0]!);
-    await cursorAt(overtaker, "41");
-    paused.resolve();
-    // The relay has published, found the cursor moved, and started from there.
+  test("while a reader runs that does not put pages into order, one node publishes; then they share", async () => {
+    source.relayLimits = { moveMs: 0, lookMs: 50 };
+    const { metadata, ...readers } = consuming("readers", writer()) as ServiceSchema & { mixins: ServiceSchema[] };
+    const [{ metadata: told = {}, ...mixin } = {} as ServiceSchema, ...others] = readers.mixins;
+    const old = { ...told, joinsPages: undefined };
+    const first = await house.start({ ...readers, mixins: [mixin as ServiceSchema, ...others], metadata: old });
+    const second = await house.start(source.schema());
+    const third = await house.start(source.schema());
     await until(
-      () => pausing.length,
-      times => times > 1,
-    ).catch(() => {});
-    expect((await relayOf(overtaker)).cursor).toBe("41");
-    await allApplied(second);
-    expect(await messages()).toBe(41);
+      () => Promise.all([second, third].map(broker => broker.call<RelayStatus>("things.relay"))),
+      statuses => statuses.every(({ partitions }) => partitions === undefined),
+    );
+    append(100);
+    await cursorAt(second, "100");
+    await allApplied(first);
+    await first.stop();
+    append(50);
+    await sharedBy(second, 2);
+    append(50);
+    await cursorAt(second, "200");
+    expect(await messages()).toBe(200);
+  });
+
+  test("a node that was overtaken sets no partition back, and the whole log's place is where the slowest one is", async () => {
+    const database = await databaseOf(inside(await house.start(source.schema()), "things"), { rebuildable: true });
+    await database.knex("relays").insert({ source: "books", log: "log", cursor: "" });
+    const [overtaken, overtaker] = [new Published(database, "books", 2), new Published(database, "books", 2)];
+    const found = await overtaken.found(new Set([0, 1]));
+    expect(await overtaken.move(found, { cursor: "10", mark: "m10" })).toBe(true);
+    expect(await overtaken.follow()).toBe("10");
+    const taken = await overtaker.found(new Set([1]));
+    expect(await overtaker.move(taken, { cursor: "30", mark: "m30" })).toBe(true);
+    expect(await overtaken.move(found, { cursor: "20", mark: "m20" })).toBe(false);
+    expect(await overtaker.follow()).toBe("20");
+    expect([...(await overtaker.places()).values()]).toEqual([
+      { cursor: "20", mark: "m20" },
+      { cursor: "30", mark: "m30" },
+    ]);
+    expect(await overtaken.whole()).toEqual({ cursor: "20", mark: "m20" });
+    // One node alone, as of a release before, has come further since.
+    expect(await overtaker.moveWhole("20", { cursor: "25", mark: "m25" })).toBe(true);
+    expect([...(await overtaker.places()).values()].map(({ cursor }) => cursor)).toEqual(["25", "30"]);
+    expect(await new Published(database, "books", 4).places().then(all => all.get(3))).toEqual({
+      cursor: "25",
+      mark: "m25",
+    });
   });
 
   test("history is not published, and is read all the same", async () => {

@@ -6,6 +6,12 @@ import type { Cursor, LogEvent } from "../log/source.ts";
  * A message: one event, and where in the log it stands. The relay reads the log page by page; from the cursor `after` to
  * the cursor `upTo` lie `count` events, of which this is number `index`, from 1 on. A reader that has all of them has the
  * log between the two cursors; one that misses some sees it by these numbers at the next message.
+ *
+ * Where nodes share the publishing, a page has the events in a row that are one node's to publish, and its cursors are the
+ * places of the event before it and of its last one. All nodes read one log, so their pages join without gaps, whatever
+ * they are and however many: the number of partitions is in no message, and a partition without events says nothing. Such a
+ * page of a log on several databases is one of a single database, `<shard>=<place>`, under an origin of its own
+ * (`originOfShards`), of which a release that knows only whole pages takes nothing.
  */
 export interface Carried {
   /** Which log, in which shape: see LogPage. */
@@ -20,6 +26,24 @@ export interface Carried {
   readonly mark?: string;
   /** Absent when it is larger than a message may be: then it is read from the log. */
   readonly event?: LogEvent;
+}
+
+/** The origin of pages of single databases of a log. */
+export const originOfShards = (origin: string): string => origin + SHARDS;
+const SHARDS = "/shards";
+
+/** Whether a page is one of a single database of its log. */
+export const isOfShard = ({ origin }: Pick<Carried, "origin">): boolean => origin.endsWith(SHARDS);
+
+/** Names the pages that follow one on the other: those of a log, or of one database of it. */
+export const chainOf = (page: Pick<Carried, "origin" | "upTo">): string =>
+  isOfShard(page) ? chainOfShard(page.origin, page.upTo) : page.origin;
+const chainOfShard = (origin: string, place: Cursor): string => `${origin} ${place.split("=", 1)[0]}`;
+
+/** The place that a cursor is in each chain of its log. */
+export function chainsAt(origin: string, cursor: Cursor): (readonly [chain: string, place: Cursor])[] {
+  const shards = cursor.includes("=") ? cursor.split(",") : [];
+  return [[origin, cursor], ...shards.map(place => [chainOfShard(originOfShards(origin), place), place] as const)];
 }
 
 /** A message as it was received: `seal` is of the digest of its text. */

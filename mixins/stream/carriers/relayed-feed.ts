@@ -19,10 +19,11 @@ import { Pause } from "../../kernel/index.ts";
 import type { LogBatch, LogFeed } from "./carrier.ts";
 import { LocalFeed, type ReadPage } from "./local.ts";
 import { CursorNotInLog } from "../log/identity.ts";
+import { partOf, shardOf, withPart, type Place } from "../log/places.ts";
 import { metersOf } from "../../metrics/index.ts";
 import { streamMetrics } from "../metrics.ts";
 import { isAtOrPast, type Cursor, type LogEvent } from "../log/source.ts";
-import { digestOfMark, isSealed, type Carried, type Received } from "./message.ts";
+import { digestOfMark, isOfShard, isSealed, originOfShards, type Carried, type Received } from "./message.ts";
 
 const limits = {
   /** Milliseconds that `next` waits for a message. */
@@ -58,6 +59,8 @@ export interface Tail {
   /** The oldest of them. */
   readonly first: Received | undefined;
   drop(count: number): void;
+  /** The reader has come to this place of the log by itself: messages from there on are next, unless some are kept. */
+  goOn(origin: string, cursor: Cursor): void;
   close(): void;
 }
 
@@ -175,6 +178,7 @@ export class RelayedFeed implements LogFeed {
     if (this.#tail?.state === "ended") this.#tail = undefined;
     if (this.#tail?.state === "flowing") {
       this.#tail.drop(this.#covered);
+      if (this.#origin !== undefined) this.#tail.goOn(this.#origin, this.#cursor);
       this.#log = undefined;
       this.#lookAt = performance.now() + limits.silentMs;
       log.close();
@@ -200,16 +204,32 @@ export class RelayedFeed implements LogFeed {
         events.push(next.event!);
         bytes += next.size;
         this.#within = next;
-        if (next.index === next.count) {
-          this.#cursor = next.upTo;
-          this.#mark = next.mark;
-          this.#within = undefined;
-        }
+        if (next.index === next.count) this.#passTo(next);
       } else if (this.#isHad(next)) this.#count?.redelivered.add();
       else break;
       tail.drop(1);
     }
     return { events, bytes };
+  }
+
+  /** A page has been taken, of the whole log or of one database of it. */
+  #passTo(page: Carried): void {
+    const end = { cursor: page.upTo, mark: page.mark };
+    const { cursor, mark } = isOfShard(page) ? withPart({ cursor: this.#cursor, mark: this.#mark }, end) : end;
+    this.#cursor = cursor;
+    this.#mark = mark;
+    this.#within = undefined;
+  }
+
+  /** Our place in the log, or in the one database of it that a page is of. */
+  #placeIn(page: Carried): Place {
+    const place = { cursor: this.#cursor, mark: this.#mark };
+    return isOfShard(page) ? partOf(place, shardOf(page.upTo)) : place;
+  }
+
+  /** Whether a page is of this log, in the shape in which its owner tells it. */
+  #isOurs({ origin }: Carried): boolean {
+    return this.#origin !== undefined && (origin === this.#origin || origin === originOfShards(this.#origin));
   }
 
   /** Whether the place that the messages have led to is in the owner's log. A seal says so as well. */
@@ -225,8 +245,8 @@ export class RelayedFeed implements LogFeed {
   }
 
   #follows(message: Received): boolean {
-    const { origin, after, upTo, index, event } = message;
-    if (event === undefined || origin !== this.#origin) return false;
+    const { after, upTo, index, event } = message;
+    if (event === undefined || !this.#isOurs(message)) return false;
     if (this.#seal !== undefined && !isSealed(message, this.#seal)) return false;
     const within = this.#within;
     if (within?.after === after && within.upTo === upTo) return index === within.index + 1;
@@ -237,9 +257,11 @@ export class RelayedFeed implements LogFeed {
    * Whether a page is of our log: the mark tells for a page that begins at our cursor, the owner for one that begins
    * before it.
    */
-  #isSameLog({ after, upTo, follows }: Carried): boolean {
-    if (after !== this.#cursor) return this.#lookedUp?.after === after && this.#lookedUp.upTo === upTo;
-    return after === "" || (follows !== undefined && follows === digestOfMark(this.#mark));
+  #isSameLog(page: Carried): boolean {
+    const { after, upTo, follows } = page;
+    const { cursor, mark } = this.#placeIn(page);
+    if (after !== cursor) return this.#lookedUp?.after === after && this.#lookedUp.upTo === upTo;
+    return after === "" || (follows !== undefined && follows === digestOfMark(mark));
   }
 
   /**
@@ -248,16 +270,17 @@ export class RelayedFeed implements LogFeed {
    * read the same log as the owner reads by then. Throws CursorNotInLog.
    */
   async #lookUp(message: Carried | undefined): Promise<void> {
-    if (message?.index !== 1 || message.after === this.#cursor || message.origin !== this.#origin) return;
+    if (message?.index !== 1 || !this.#isOurs(message) || message.after === this.#placeIn(message).cursor) return;
     if (!isAtOrPast(this.#cursor, message.after) || isAtOrPast(this.#cursor, message.upTo)) return;
     await this.#read(this.#cursor, 1, this.#mark);
     this.#lookedUp = message;
   }
 
-  #isHad({ origin, after, upTo, index }: Carried): boolean {
+  #isHad(message: Carried): boolean {
+    const { after, upTo, index } = message;
     const within = this.#within;
     if (within?.after === after && within.upTo === upTo) return index <= within.index;
-    return origin === this.#origin && isAtOrPast(this.#cursor, upTo);
+    return this.#isOurs(message) && isAtOrPast(this.#cursor, upTo);
   }
 
   /** Goes back to the log if there is a reason, after no message could be taken. Answers whether it does. */

@@ -8,7 +8,7 @@ import { streamTables } from "../tables.ts";
 import type { AcknowledgedQuery } from "./acknowledged.ts";
 import { ALL_TYPES } from "../log/registry.ts";
 import { consumersOf, stopsConsumersFirst } from "./consumers.ts";
-import { deadLettersIn, retryDeadLetter, tracedLettersIn } from "./dead-letters.ts";
+import { deadLettersIn, letterCounts, retryDeadLetter, tracedLettersIn } from "./dead-letters.ts";
 import { unparkGroup, type ParkedFilter } from "./parked.ts";
 
 /** Entries of a list unless the caller asks for fewer. */
@@ -16,15 +16,23 @@ const PAGE = 100;
 const PAGE_MAX = 1_000;
 const operation = { visibility: "public", permission: "operations:read" } as const;
 
-/** Narrows the parked streams that go back to work: a consumer, a type of error, milliseconds since the first failure. */
-const GROUP = {
+/** For siblings: narrows the parked streams that go back to work: a consumer, a type of error, milliseconds since the first failure. */
+export const GROUP = {
   consumer: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
   error: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
   olderThanMs: Type.Optional(Type.Integer({ minimum: 0 })),
 };
 
+interface LettersAsked {
+  readonly limit?: number;
+  readonly after?: string;
+  readonly brief?: boolean;
+  readonly consumer?: string;
+  readonly error?: string;
+}
+
 /**
- * Gives a service the operations `consumers`, `deadLetters`, `retryDeadLetter`, `retryDeadLetters` and `resetConsumer`, the
+ * Gives a service the operations `consumers`, `deadLetters`, `deadLetterCounts`, `retryDeadLetter`, `retryDeadLetters` and `resetConsumer`, the
  * action `taken` for owners of logs, and stops its consumers with it. Consumers are added by `consumersOf(this)`; `types` are
  * the events that they take: the NATS server lets a role read the streams of their owners, and no others.
  */
@@ -33,6 +41,7 @@ export function Consuming(names: readonly string[], types: readonly string[] | "
     metadata: {
       consumers: Object.fromEntries(names.map(name => [name, true])),
       takes: Object.fromEntries((types === "all" ? [ALL_TYPES] : types).map(type => [type, true])),
+      joinsPages: true,
     },
     events: {
       [COMMITTED]: {
@@ -57,10 +66,20 @@ export function Consuming(names: readonly string[], types: readonly string[] | "
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_MAX })),
           after: Type.Optional(Type.String({ pattern: "^[0-9]{1,15}$" })),
           brief: Type.Optional(Type.Boolean()),
+          consumer: GROUP.consumer,
+          error: GROUP.error,
         }),
-        async handler(this: Service, ctx: Context<{ limit?: number; after?: string; brief?: boolean }>) {
-          const { limit = PAGE, after = "0", brief = false } = ctx.params;
-          return deadLettersIn((await consumersOf(this)).database, { limit, after: Number(after), brief });
+        async handler(this: Service, ctx: Context<LettersAsked>) {
+          const { limit = PAGE, after = "0", brief = false, consumer, error } = ctx.params;
+          const asked = { limit, after: Number(after), brief, consumer, error };
+          return deadLettersIn((await consumersOf(this)).database, asked);
+        },
+      },
+      deadLetterCounts: {
+        ...operation,
+        params: paramsOf({}),
+        async handler(this: Service) {
+          return letterCounts((await consumersOf(this)).database);
         },
       },
       tracedLetters: {
@@ -108,10 +127,9 @@ export function Consuming(names: readonly string[], types: readonly string[] | "
       retryDeadLetters: {
         ...operation,
         permission: "operations:write",
-        params: paramsOf(GROUP),
-        async handler(this: Service, ctx: Context<ParkedFilter>) {
-          const sent = await unparkGroup((await consumersOf(this)).database, ctx.params);
-          return { retried: [...sent].map(([consumer, streams]) => ({ consumer, streams })) };
+        params: paramsOf({ ...GROUP, dryRun: Type.Optional(Type.Boolean()) }),
+        async handler(this: Service, ctx: Context<ParkedFilter & { dryRun?: boolean }>) {
+          return { retried: await unparkGroup((await consumersOf(this)).database, ctx.params) };
         },
       },
     },

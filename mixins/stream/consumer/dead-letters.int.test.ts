@@ -399,11 +399,28 @@ describe("a thousand parked streams", () => {
     for (const none of [{ consumer: "other" }, { error: "OD" }, { error: "ODD%" }, { olderThanMs: 3_600_000 }])
       expect(await retry(none)).toEqual({ retried: [] });
 
+    const count = { consumer: "writer", oldest: expect.any(String), newest: expect.any(String) };
+    const { counts, isPartial } = await broker.call<any, object>("readers.deadLetterCounts");
+    expect(counts).toEqual([
+      { ...count, error: "ERROR", message: "poison", streams: 15, letters: 45, newestId: expect.any(String) },
+      { ...count, error: "ODD", message: "odd", streams: 1, letters: 1, newestId: expect.any(String) },
+    ]);
+    expect(isPartial).toBe(false);
+    const letters = async (params: object) =>
+      (await broker.call<any, object>("readers.deadLetters", params)).deadLetters.map(({ stream }: any) => stream);
+    expect(await letters({ error: "ODD" })).toEqual(["thing.odd"]);
+    expect(await letters({ error: "ODD", consumer: "other" })).toEqual([]);
+    const dry = { consumer: "writer", dryRun: true };
+    expect(await retry({ ...dry, error: "ODD" })).toEqual({
+      retried: [{ consumer: "writer", streams: 1, sample: ["thing.odd"] }],
+    });
+    expect(await retry(dry)).toMatchObject({ retried: [{ streams: 16 }] });
+
     state.healed = true;
-    expect(await retry({ error: "ODD" })).toEqual({ retried: [{ consumer: "writer", streams: 1 }] });
+    expect(await retry({ error: "ODD" })).toMatchObject({ retried: [{ consumer: "writer", streams: 1 }] });
     await parkedIn(broker, 15);
     const began = performance.now();
-    expect(await retry({ consumer: "writer", olderThanMs: 0 })).toEqual({
+    expect(await retry({ consumer: "writer", olderThanMs: 0 })).toMatchObject({
       retried: [{ consumer: "writer", streams: 15 }],
     });
     await until(

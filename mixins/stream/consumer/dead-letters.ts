@@ -3,6 +3,7 @@ import type { Knex } from "knex";
 import type { Database } from "../../database/index.ts";
 import { eventIn } from "./failed-streams.ts";
 import { streamErrors } from "../errors.ts";
+import { withError } from "./parked.ts";
 
 export interface DeadLetter {
   readonly id: string;
@@ -27,6 +28,64 @@ interface LettersAsked {
   readonly after: number;
   /** Leaves out the events, of which there may then be many more. */
   readonly brief: boolean;
+  readonly consumer?: string | undefined;
+  /** Type of the error. */
+  readonly error?: string | undefined;
+}
+
+/** Dead letters of one consumer and type of error. */
+export interface LetterCount {
+  readonly consumer: string;
+  readonly error: string;
+  /** Of one of them. */
+  readonly message: string;
+  /** Streams that stand still. */
+  readonly streams: number;
+  /** Events of them: those that failed, and those that wait behind. */
+  readonly letters: number;
+  readonly oldest: string;
+  readonly newest: string;
+  readonly newestId: string;
+}
+/** Letters that are counted at most: some 50 ms of a database. */
+const COUNTED_MAX = 20_000;
+
+/** The letters by consumer and error, the most streams first. `isPartial`: there are more, newer ones. */
+export async function letterCounts({ knex }: Database): Promise<{ counts: LetterCount[]; isPartial: boolean }> {
+  const rows: Counted[] = await lettersIn(knex)
+    .clear("select")
+    .select("d.id", "d.consumer", "d.actor_stream", "d.at", "p.error")
+    .orderBy("d.id")
+    .limit(COUNTED_MAX);
+  const errors = new Map<string, DeadLetter["error"]>();
+  const errorOf = (text: string): DeadLetter["error"] => {
+    const known = errors.get(text) ?? errorIn(text);
+    errors.set(text, known);
+    return known;
+  };
+  const groups = Map.groupBy(rows, row => `${row.consumer} ${errorOf(row.error).type}`);
+  const counts = [...groups.values()].map(group => {
+    const last = group.at(-1)!;
+    const { type, message } = errorOf(last.error);
+    return {
+      consumer: last.consumer,
+      error: type,
+      message,
+      streams: new Set(group.map(({ actor_stream: stream }) => stream)).size,
+      letters: group.length,
+      oldest: group[0]!.at,
+      newest: last.at,
+      newestId: `${last.id}`,
+    };
+  });
+  return { counts: counts.sort((a, b) => b.streams - a.streams), isPartial: rows.length === COUNTED_MAX };
+}
+interface Counted {
+  readonly id: number;
+  readonly consumer: string;
+  readonly actor_stream: string;
+  readonly at: string;
+  readonly error: string;
 }
 
 /** The dead letters whose event carries a text, such as a trace's id, among the `newest` ones; at most `limit`, newest first. */
@@ -50,9 +109,12 @@ export async function tracedLettersIn(
  */
 export async function deadLettersIn(
   { knex }: Database,
-  { limit, after, brief }: LettersAsked,
+  { limit, after, brief, consumer, error }: LettersAsked,
 ): Promise<{ deadLetters: DeadLetter[]; searchedTo?: string }> {
-  const rows: { event: string }[] = await lettersIn(knex).where("d.id", ">", after).orderBy("d.id").limit(limit);
+  const asked = lettersIn(knex).where("d.id", ">", after);
+  if (consumer !== undefined) void asked.where("d.consumer", consumer);
+  if (error !== undefined) withError(asked, "p.error", error);
+  const rows: { event: string }[] = await asked.orderBy("d.id").limit(limit);
   const deadLetters = rows.map(row => letterOf(row, brief));
   if (brief) return { deadLetters };
   let room = ANSWER_BYTES;

@@ -45,17 +45,47 @@ export async function unpark(
   return counts;
 }
 
-/** Sends back the parked streams that an operator names by a filter. Answers how many of each consumer. */
+/** Streams of an answer that are named. */
+const NAMED = 20;
+
+export interface Unparked {
+  readonly consumer: string;
+  readonly streams: number;
+  /** The first of them, the one that failed longest ago first. */
+  readonly sample: readonly string[];
+}
+
+/** Sends back the parked streams that an operator names by a filter; with `dryRun` only tells which. */
 export async function unparkGroup(
   database: Database,
+  { dryRun = false, ...filter }: ParkedFilter & { readonly dryRun?: boolean },
+): Promise<Unparked[]> {
+  const narrow = await narrowing(database, filter);
+  const rows: { consumer: string; actor_stream: string }[] = await narrow(
+    database.knex("parked_streams").where("state", "parked").orderBy("next_at").select("consumer", "actor_stream"),
+  );
+  const groups = Map.groupBy(rows, ({ consumer }) => consumer);
+  const sent = dryRun ? undefined : await unpark(database, narrow);
+  const consumers = [...new Set([...groups.keys(), ...(sent?.keys() ?? [])])];
+  return consumers.map(consumer => {
+    const group = groups.get(consumer) ?? [];
+    return {
+      consumer,
+      streams: sent === undefined ? group.length : (sent.get(consumer) ?? 0),
+      sample: group.slice(0, NAMED).map(row => row.actor_stream),
+    };
+  });
+}
+
+/** What narrows a query of parked streams to those that a filter means. */
+export async function narrowing(
+  database: Database,
   { consumer, error, olderThanMs }: ParkedFilter,
-): Promise<Map<string, number>> {
+): Promise<(parked: Knex.QueryBuilder) => Knex.QueryBuilder> {
   const before = olderThanMs === undefined ? undefined : rfc3339((await database.now()) - olderThanMs);
-  // The row holds JSON as plainError makes it, with the type first.
-  const begins = error === undefined ? undefined : `{"type":${JSON.stringify(error)},`;
-  return unpark(database, parked => {
-    if (consumer !== undefined) parked.where({ consumer });
-    if (begins !== undefined) parked.whereRaw("substr(error, 1, ?) = ?", [Array.from(begins).length, begins]);
+  return parked => {
+    if (consumer !== undefined) parked.where("parked_streams.consumer", consumer);
+    if (error !== undefined) withError(parked, "parked_streams.error", error);
     if (before !== undefined)
       parked.whereExists(
         database
@@ -64,7 +94,13 @@ export async function unparkGroup(
           .where("d.at", "<=", before),
       );
     return parked;
-  });
+  };
+}
+
+/** Only rows whose column has an error of this type: it holds JSON as plainError makes it, with the type first. */
+export function withError(rows: Knex.QueryBuilder, column: string, type: string): Knex.QueryBuilder {
+  const begins = `{"type":${JSON.stringify(type)},`;
+  return rows.whereRaw("substr(??, 1, ?) = ?", [column, Array.from(begins).length, begins]);
 }
 
 /** The name under which a row remembers a release: a digest of the deployed release and of the consumer's own code. */

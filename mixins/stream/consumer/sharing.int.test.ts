@@ -46,6 +46,28 @@ function inOrder(list: readonly string[]): void {
   }
 }
 
+test("a node that stops asks owners on other nodes for no more pages: its broker waits for all calls that are under way", async () => {
+  Object.assign(house.options, { transporter: "Fake", namespace: house.databases.folder });
+  const { actions, ...owner } = source.schema();
+  const slow = (): Promise<unknown> => new Promise(resolve => setTimeout(resolve, 1_000));
+  await house.start({ ...owner, actions: { ...actions, slow } });
+  const reader = await house.start(consuming("readers", writer({ limits })));
+  // The newest one is asked first.
+  let before = 0;
+  reader.middlewares.add({ name: "begins", stopping: async () => void (before = source.reads) });
+  const writing = setInterval(() => append(1), 5);
+  try {
+    await until("it reads", () => source.reads > 3);
+    const answered = reader.call("things.slow");
+    await reader.stop();
+    await answered;
+    // The one at hand.
+    expect(source.reads - before).toBeLessThanOrEqual(2);
+  } finally {
+    clearInterval(writing);
+  }
+});
+
 describe("P4 nodes that share a consumer", () => {
   test("whatever nodes come, go, and are taken for dead: each event is applied once, each stream's in order", async () => {
     const random = randomOf(Number(process.env["SEED"] ?? 3));

@@ -141,6 +141,14 @@ test("bad messages are dead letters with payload, headers and reason; the others
     all => all.length === 3,
   );
   expect(left.map(({ id }) => id)).toEqual([letters[1].id, letters[2].id, letters[4].id]);
+  const discard = (params: object) => broker.call<any, object>("receiving.discardDeadLetters", params);
+  const unfit = [{ consumer: "printer-deliveries", letters: 1, sample: [letters[1].id] }];
+  expect(await discard({ error: "MESSAGE_UNFIT", dryRun: true })).toEqual({ discarded: unfit, hasMore: false });
+  expect(await discard({ error: "MESSAGE_UNFIT" })).toEqual({ discarded: unfit, hasMore: false });
+  await until(
+    () => lettersIn(broker),
+    all => all.length === 2,
+  );
   expect(calls.map(({ count }) => count)).toEqual([7, 1]);
 });
 

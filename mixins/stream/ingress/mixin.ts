@@ -7,7 +7,8 @@ import { keepsTables } from "../../database/siblings.ts";
 import { dependsOn, isStopping } from "../../kernel/index.ts";
 import { metersOf, reading } from "../../metrics/index.ts";
 import { consumersOf, stopsConsumersFirst, type Consumers } from "../consumer/consumers.ts";
-import { Consuming } from "../consumer/consuming.ts";
+import { Consuming, GROUP } from "../consumer/consuming.ts";
+import type { ParkedFilter } from "../consumer/parked.ts";
 import { streamEnvironment } from "../environment.ts";
 import { streamErrors } from "../errors.ts";
 import { STREAM_LIMITS } from "../limits.ts";
@@ -15,7 +16,7 @@ import { streamMetrics } from "../metrics.ts";
 import { streamTables } from "../tables.ts";
 import { announced } from "./announced.ts";
 import type { Ingress } from "./define-ingress.ts";
-import { discard } from "./discard.ts";
+import { discard, discardGroup } from "./discard.ts";
 import { IngressReader } from "./ingress-reader.ts";
 import { buses, inletOf } from "./inlets/resolve.ts";
 import { migrations } from "./migrations.ts";
@@ -38,7 +39,7 @@ const NAME = { name: Type.String({ minLength: 1, maxLength: 64 }) };
 /**
  * Runs ingresses: `mixins: [Ingresses(SupplierDeliveries)]`. Each starts at the first message that its topic has; the nodes that
  * run the service share its partitions. Gives the service the operations of consumers, dead letters among them, and
- * `ingresses`, `pauseIngress`, `resumeIngress` and `discardDeadLetter`.
+ * `ingresses`, `pauseIngress`, `resumeIngress`, `discardDeadLetter` and `discardDeadLetters`.
  */
 export function Ingresses(ingresses: Ingress | readonly Ingress[]): Partial<ServiceSchema> {
   const list: readonly Ingress[] = Array.isArray(ingresses) ? ingresses : [ingresses as Ingress];
@@ -86,6 +87,14 @@ export function Ingresses(ingresses: Ingress | readonly Ingress[]): Partial<Serv
           const names = list.map(({ name }) => name);
           await discard(await tablesOf(this), names, ctx.params.id);
           return { id: ctx.params.id, discarded: true };
+        },
+      },
+      discardDeadLetters: {
+        ...changing,
+        params: paramsOf({ ...GROUP, dryRun: Type.Optional(Type.Boolean()) }),
+        async handler(this: Service, ctx: Context<ParkedFilter & { dryRun?: boolean }>) {
+          const names = list.map(({ name }) => name);
+          return discardGroup(await tablesOf(this), names, ctx.params);
         },
       },
     },

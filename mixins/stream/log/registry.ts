@@ -10,6 +10,19 @@ export const readsLog = (takes: object, events: object): boolean =>
   ALL_TYPES in takes || Object.keys(events).some(type => type in takes);
 
 /**
+ * Whether every service that reads the log of one with these `events` puts the pages of several relays into order
+ * (carriers/pages.ts). One of a release before does not say so, and does not.
+ */
+export const doAllJoinPages = (broker: ServiceBroker, events: object): boolean =>
+  listedServices(broker, { onlyAvailable: true }).every(
+    ({ metadata }) =>
+      metadata?.joinsPages === true ||
+      typeof metadata?.takes !== "object" ||
+      metadata.takes === null ||
+      !readsLog(metadata.takes, events),
+  );
+
+/**
  * Full names of the services that own these event types; "all" means every service that owns any. Only those that are
  * known now: a service that starts later appears in a later answer.
  */

@@ -3,6 +3,7 @@ import { type Service, type ServiceBroker, type ServiceSchema } from "moleculer"
 import { publishLog, type Publisher } from "../siblings.ts";
 import type { RelayLimits } from "../publish/relay.ts";
 import type { CursorFault } from "./identity.ts";
+import type { LogEntry } from "./part.ts";
 import { COMMITTED, type Cursor, type LogEvent, type LogPage, type ReadLog } from "./source.ts";
 
 /** How often the log had been put back when an event was written; a process that was killed begins the same log again. */
@@ -94,6 +95,17 @@ export class Source {
             const page = this.#page(cursor, limit, mark);
             await this.beforePage(service.broker);
             return page;
+          },
+          readPart: async (cursor, limit, mark, takes) => {
+            const { events, fault, ...place } = this.#page(cursor, limit, mark);
+            await this.beforePage(service.broker);
+            const entries = events.map((event, i): LogEntry => {
+              const stream = `${event.actor}.${event.stream}`;
+              const at = `${Number(cursor) + i + 1}`;
+              return { stream, event: takes(stream) ? event : undefined, cursor: at, mark: () => this.markAt(at) };
+            });
+            const isAtEnd = events.length < limit;
+            return { entries, cursor: place.cursor, mark: place.mark, isAtEnd, ...(fault && { fault }) };
           },
           head: async cursor => ({ cursor: `${this.log.length || ""}`, behind: this.log.length - Number(cursor) }),
           onCommit: listener => {

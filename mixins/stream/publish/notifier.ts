@@ -1,5 +1,5 @@
 import { Utils, type ServiceBroker } from "moleculer";
-import type { EventStore, StoredEvent } from "../../event-store/index.ts";
+import type { EventStore, StoredEvent, StoredPage } from "../../event-store/index.ts";
 import { type Cursor as StoreCursor, COMMITTED, type Committed, type LogEvent } from "../index.ts";
 import { listedServices } from "../../contract/index.ts";
 
@@ -18,7 +18,9 @@ export interface NotifierOptions {
   readonly broker: ServiceBroker;
   /** Full name of the service that owns the store. */
   readonly service: string;
-  readonly store: Pick<EventStore, "onCommit" | "readAll" | "head">;
+  readonly store: Pick<EventStore, "onCommit" | "head"> & {
+    readAll(cursor: StoreCursor, limit: number): Promise<Pick<StoredPage, "events" | "cursor">>;
+  };
   /** Decodes a stored event into the form that others see. */
   readonly decode: (event: StoredEvent) => LogEvent;
 }

@@ -9,12 +9,20 @@ import { kafkaOf } from "../carriers/kafka/connection.ts";
 import { kafkaOutlet } from "../carriers/kafka/outlet.ts";
 import { Topic } from "../carriers/kafka/topic.ts";
 import { streamEnvironment } from "../environment.ts";
+import type { LogPart } from "../log/part.ts";
 import { COMMITTED, type Committed, type Cursor, type LogPage } from "../log/source.ts";
 import { Relay, type Outlet, type RelayLimits } from "./relay.ts";
 
 /** The log that is published, as its owner reads it. */
 export interface OwnLog {
   read(cursor: Cursor, limit: number, mark?: string): Promise<LogPage>;
+  /** The same, of which it decodes the events of streams that `takes` says yes to. */
+  readPart(
+    cursor: Cursor,
+    limit: number,
+    mark: string | undefined,
+    takes: (stream: string) => boolean,
+  ): Promise<LogPart>;
   /** The cursor after the newest event, and how many events lie after `cursor`. */
   head(cursor: Cursor): Promise<{ cursor: Cursor; behind: number }>;
   /** Calls back after commits of this process. Returns its undo. */
@@ -28,6 +36,15 @@ export interface RelayStatus {
   readonly lagMs: number;
   /** Whether this node is connected to the carrier. */
   readonly isConnected: boolean;
+  /** The parts in which nodes share the publishing; absent where one node does it. */
+  readonly partitions?: readonly RelayPartition[];
+}
+export interface RelayPartition {
+  readonly partition: number;
+  /** The node that publishes it; null while none does. */
+  readonly owner: string | null;
+  /** Events of all partitions after the place up to which this one is published. */
+  readonly lagEvents: number;
 }
 
 export interface Publisher {

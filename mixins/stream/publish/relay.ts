@@ -1,11 +1,14 @@
 // The relay of one owner: reads its log in order and publishes it to the carrier's server, JetStream or Kafka. The log is the
-// truth and the outbox; the relay's cursor lies in the owner's own database and moves by conditional update after the server
-// has stored the events.
+// truth and the outbox; how far it has been published lies in the owner's own database (published.ts).
 //
-//   1. one node publishes, by lease. A second one, as after a pause, does no harm: JetStream drops an id that it has
-//      seen lately, readers tell by a message's cursors which events they have had, and the relay's cursor moves once.
-//   2. a crash between publish and move publishes some pages again.
-//   3. a stream that is gone (deleted, another server) is made anew, by the relay or by `valence migrate`, and publishing goes on. Readers find the events that
+//   1. the nodes of the service share the publishing by partitions, by lease (relay-share.ts). Each reads the whole log, and
+//      decodes and publishes the events of its partitions; one that has all of them publishes pages as it reads them. Readers
+//      put the pages of all nodes into the log's order (carriers/pages.ts).
+//   2. a node that was paused and overtaken publishes some events again and does no harm: JetStream drops an id that it has
+//      seen lately, readers tell by a message's cursors which events they have had, and its move of the stored places fails.
+//   3. a crash between publish and move publishes some pages again, by the node that has the partitions next. Until then readers
+//      see that pages are missing between those of the other nodes, and read the log.
+//   4. a stream that is gone (deleted, another server) is made anew, by the relay or by `valence migrate`, and publishing goes on. Readers find the events that
 //      it held in the log: they see that a message does not follow the last one they had.
 //
 // History is not published: reading it from the log is faster. A relay that finds itself far behind (a log that is older
@@ -25,7 +28,7 @@ import {
 } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
 import { digestOfMark, type Carried } from "../carriers/message.ts";
-import { singletonOf, type Singleton } from "../sharing/singleton.ts";
+import { partitionOf } from "../sharing/partitions.ts";
 import { publishTracing } from "../event-spans.ts";
 import { metersOf, reading, type Reading, type Series } from "../../metrics/index.ts";
 import { streamErrors } from "../errors.ts";
@@ -33,9 +36,14 @@ import { STREAM_LIMITS } from "../limits.ts";
 import { streamMetrics } from "../metrics.ts";
 import type { CursorFault } from "../log/identity.ts";
 import { Poll } from "../log/poll.ts";
-import type { Cursor, LogEvent, LogPage } from "../log/source.ts";
+import type { LogEntry } from "../log/part.ts";
+import { leastPlace, type Place } from "../log/places.ts";
+import { isAtOrPast, type Cursor, type LogEvent, type LogPage } from "../log/source.ts";
 import { streamTables } from "../tables.ts";
+import { PartPages } from "./part-pages.ts";
+import { Published, type Found } from "./published.ts";
 import type { OwnLog, RelayStatus } from "./publisher.ts";
+import { RelayShare } from "./relay-share.ts";
 
 export const RELAY_LIMITS = {
   /** Events read, published and acknowledged at once. */
@@ -81,10 +89,15 @@ export interface Outlet {
 /** A message with its event, which the outlet leaves out where it is too large. */
 export type Sent = Carried & { readonly event: LogEvent };
 
-/** How far the log has been published. */
-interface Reached {
-  readonly cursor: Cursor;
-  readonly mark: string | undefined;
+/** What a node publishes from a place of the log on. */
+interface Pass {
+  readonly partitions: ReadonlySet<number>;
+  /** How far it has come. */
+  place: Place;
+  /** Partitions that have been published further than that. */
+  readonly ahead: Map<number, Cursor>;
+  /** Makes the pages while it has only a part to publish. */
+  readonly pages: PartPages;
 }
 
 export class Relay {
@@ -97,7 +110,8 @@ export class Relay {
   readonly #log: OwnLog;
   readonly #outlet: Outlet;
   readonly #limits: RelayLimits;
-  readonly #lease: Singleton;
+  readonly #published: Published;
+  readonly #share: RelayShare;
   readonly #poll = new Poll();
   readonly #traced: ReturnType<typeof publishTracing>;
   readonly #sent: Series | undefined;
@@ -111,19 +125,21 @@ export class Relay {
   #problem: unknown;
   /** Since when the server has a page that it has not stored yet; monotonic. */
   #sendingSince: number | undefined;
-  /** The cursor up to which this node has published, while it holds the lease. */
-  #published: Cursor | undefined;
+  /** The pass at hand; it never rejects. */
+  #following: Promise<void> = Promise.resolve();
+  /** The same, while this node publishes. */
+  #pass: Pass | undefined;
   /** Monotonic milliseconds at which it last had published all. */
   #caughtUpAt = performance.now();
 
   private constructor(
     service: Service,
     database: Database,
-    lease: Singleton,
     log: OwnLog,
     origin: string,
     outlet: Outlet,
     limits: RelayLimits,
+    openShare: (relay: Relay) => RelayShare,
   ) {
     this.origin = origin;
     const keys = clusterKeysIn(service.broker);
@@ -135,7 +151,8 @@ export class Relay {
     this.#outlet = outlet;
     this.#limits = limits;
     this.#traced = publishTracing(service.fullName);
-    this.#lease = lease;
+    this.#share = openShare(this);
+    this.#published = new Published(database, service.fullName, this.#share.count);
     const meters = metersOf(service.broker);
     const labels = { service: service.fullName };
     this.#sent = meters?.counter(streamMetrics.relayPublished, labels);
@@ -151,14 +168,14 @@ export class Relay {
 
   static async start(service: Service, log: OwnLog, outlet: Outlet, own: Partial<RelayLimits> = {}): Promise<Relay> {
     const limits = { ...RELAY_LIMITS, ...own };
-    const lease = await singletonOf(service, "relay", limits);
+    const openShare = await RelayShare.opener(service, limits, () => outlet.isConnected);
     // These tables may lose their last commits: a cursor that was set back publishes events twice, which readers drop.
     const database = await streamTables(service);
     const first = { source: service.fullName, log: newId(), cursor: "" };
     await database.knex("relays").insert(first).onConflict("source").ignore();
     const row = await database.knex("relays").where({ source: service.fullName }).first();
     const origin = `${row.log}/${fingerprintOf("events", service.metadata["events"])}`;
-    return new Relay(service, database, lease, log, origin, outlet, limits);
+    return new Relay(service, database, log, origin, outlet, limits, relay => openShare(() => relay.#onShare()));
   }
 
   /** There may be something new in the log. */
@@ -167,11 +184,31 @@ export class Relay {
   }
 
   async status(): Promise<RelayStatus> {
-    const row = await this.#database.knex("relays").where({ source: this.#service.fullName }).first();
-    const { behind: lagEvents } = await this.#log.head(row.cursor);
-    const [next] = lagEvents === 0 ? [] : (await this.#log.read(row.cursor, 1)).events;
+    const { cursor } = leastPlace([...(await this.#published.places()).values()]);
+    const { behind: lagEvents } = await this.#log.head(cursor);
+    const [next] = lagEvents === 0 ? [] : (await this.#log.read(cursor, 1)).events;
     const lagMs = next ? Math.max(0, (await this.#database.now()) - Date.parse(next.at)) : 0;
-    return { lagEvents, lagMs, isConnected: this.#outlet.isConnected };
+    const partitions = await this.#partitions();
+    return { lagEvents, lagMs, isConnected: this.#outlet.isConnected, ...(partitions && { partitions }) };
+  }
+
+  /** The partitions with their owners; undefined where one node publishes all. */
+  async #partitions(): Promise<RelayStatus["partitions"]> {
+    const owners = await this.#share.owners();
+    if (!owners) return undefined;
+    const behind = new Map<Cursor, Promise<number>>();
+    const lagAt = (cursor: Cursor): Promise<number> => {
+      const asked = behind.get(cursor) ?? this.#log.head(cursor).then(head => head.behind);
+      behind.set(cursor, asked);
+      return asked;
+    };
+    const places = await this.#published.places();
+    return Promise.all(
+      owners.map(async (owner, partition) => {
+        const lagEvents = await lagAt(places.get(partition)!.cursor);
+        return { partition, owner: owner ?? null, lagEvents };
+      }),
+    );
   }
 
   /** How it stands on this node, for operators. */
@@ -185,8 +222,10 @@ export class Relay {
         message: `the carrier's server has not stored a page of events for ${Math.round(sendingMs / 1_000)} s`,
         advice: "do all its servers run? Consumers read the log meanwhile",
       };
-    const message = this.#published === undefined ? "another node publishes, or none yet" : "this node publishes";
-    return { status: "ok", message };
+    const { count } = this.#share;
+    const own = this.#pass?.partitions.size ?? 0;
+    const part = own === count ? "" : ` ${own} of ${count} partitions`;
+    return { status: "ok", message: own === 0 ? "other nodes publish, or none yet" : `this node publishes${part}` };
   }
 
   /** Finishes the page at hand and frees the lease. */
@@ -198,14 +237,26 @@ export class Relay {
     return this.#done;
   }
 
+  /** This node has other partitions from now on, or is to take another part. Resolves when it publishes no other one any more. */
+  #onShare(): Promise<void> {
+    this.wake();
+    this.#pause.end();
+    return this.#following;
+  }
+
   async #run(): Promise<void> {
     const { logger, fullName } = this.#service;
     while (!this.#isStopping)
       try {
         this.#poll.begin();
+        await this.#share.settle();
+        const partitions = await this.#share.held();
         if (!this.#outlet.isConnected) await this.#poll.pause();
-        else if (await this.#lease.holds()) await this.#publish().finally(() => (this.#published = undefined));
-        else {
+        else if (partitions.size > 0) {
+          const publishing = this.#publish(partitions).finally(() => (this.#pass = undefined));
+          this.#following = publishing.catch(() => {});
+          await publishing;
+        } else {
           this.#problem = undefined;
           await this.#wait(this.#limits.lookMs);
         }
@@ -221,63 +272,106 @@ export class Relay {
         this.#failed?.add();
         await this.#wait(this.#limits.retryMs);
       }
-    await this.#lease.release().catch(error => logger.debug("a lease was not released", error));
+    await this.#share.end().catch(error => logger.debug("the share of a relay was not given back", error));
   }
 
-  async #publish(): Promise<void> {
+  async #publish(partitions: ReadonlySet<number>): Promise<void> {
     if (!(await this.#outlet.ensure()))
       this.#service.logger.warn(
         `relay of ${this.#service.fullName}: its stream or topic has other bounds than this release gives it: run \`npx valence migrate\``,
       );
-    let { cursor, mark } = await this.#start();
-    this.#published = cursor;
-    let stored = { cursor, at: performance.now() };
+    const isShared = this.#share.isShared;
+    const found = isShared ? await this.#published.found(partitions) : undefined;
+    let whole = (await this.#published.whole()).cursor;
+    const pass = await this.#start(partitions);
+    this.#pass = pass;
+    let storedAt = performance.now();
+    /** Answers whether no other node has moved what is ours. */
     const store = async (): Promise<boolean> => {
-      const isOurs = cursor === stored.cursor || (await this.#move(stored.cursor, { cursor, mark }));
-      stored = { cursor, at: performance.now() };
-      return isOurs;
+      const { place } = pass;
+      storedAt = performance.now();
+      if (pass.ahead.size > 0) return true;
+      if (found) {
+        if (!(await this.#published.move(found, place))) return false;
+        // The other partitions are moved by their nodes, also a while after ours.
+        if (partitions.has(0) && whole !== place.cursor) whole = await this.#published.follow();
+      } else if (place.cursor !== whole) {
+        if (!(await this.#published.moveWhole(whole, place))) return false;
+        whole = place.cursor;
+      }
+      return true;
     };
-    while (!this.#isStopping && this.#outlet.isConnected && (await this.#lease.holds())) {
-      if (performance.now() - stored.at >= this.#limits.moveMs && !(await store())) return;
+    while (!this.#isStopping && this.#outlet.isConnected && (await this.#share.held()) === partitions) {
+      if (performance.now() - storedAt >= this.#limits.moveMs && !(await store())) return;
       this.#poll.begin();
-      const page = await this.#log.read(cursor, this.#limits.batch, mark);
-      if (page.fault) return this.#goToEnd(stored.cursor, page.fault);
-      if (page.events.length > 0) {
-        await this.#send(cursor, mark, page);
-        this.#poll.found();
+      const next = await this.#next(pass);
+      if (next.fault) return this.#goToEnd(found, next.fault);
+      if (next.published > 0) {
         this.#failures = 0;
-        this.#sent?.add(page.events.length);
+        this.#sent?.add(next.published);
       }
       this.#problem = undefined;
-      cursor = this.#published = page.cursor;
-      mark = page.mark;
-      if (page.events.length < this.#limits.batch) this.#caughtUpAt = performance.now();
-      if (page.events.length < this.#limits.batch) {
-        if (page.events.length > 0) await this.#wait(this.#limits.gatherMs);
-        await this.#poll.pause();
-      }
+      if (next.events > 0) this.#poll.found();
+      if (!next.isAtEnd) continue;
+      this.#caughtUpAt = performance.now();
+      if (next.events > 0) await this.#wait(this.#limits.gatherMs);
+      await this.#poll.pause();
     }
     await store();
   }
 
-  /** Events that are not published, and for how long: of the one node that publishes, or by the row where none does. */
-  async #lag(): Promise<Reading[]> {
-    const labels = { service: this.#service.fullName };
-    const published = this.#published;
-    const row = published === undefined ? await this.#row() : undefined;
-    const { behind } = await this.#log.head(published ?? row.cursor);
-    const lag = reading(streamMetrics.relayLagEvents, behind, labels);
-    if (published === undefined) return [lag];
-    if (behind === 0) this.#caughtUpAt = performance.now();
-    return [lag, reading(streamMetrics.relayLagSeconds, (performance.now() - this.#caughtUpAt) / 1_000, labels)];
+  /** Publishes what comes next in the log. */
+  async #next(pass: Pass): Promise<Step> {
+    const { batch } = this.#limits;
+    const { count } = this.#share;
+    const { cursor, mark } = pass.place;
+    if (pass.partitions.size === count && pass.ahead.size === 0) {
+      const page = await this.#log.read(cursor, batch, mark);
+      const { events, fault } = page;
+      if (fault) return { fault, events: 0, published: 0, isAtEnd: false };
+      if (events.length > 0) await this.#send(this.#pageOf(pass.place, page));
+      pass.place = { cursor: page.cursor, mark: page.mark };
+      return { events: events.length, published: events.length, isAtEnd: events.length < batch };
+    }
+    const partition = (stream: string): number => partitionOf(stream, count);
+    const part = await this.#log.readPart(cursor, batch, mark, stream => pass.partitions.has(partition(stream)));
+    const { entries, fault, isAtEnd } = part;
+    if (fault) return { fault, events: 0, published: 0, isAtEnd: false };
+    const isNew = (entry: LogEntry): boolean => {
+      const reached = pass.ahead.get(partition(entry.stream));
+      return reached === undefined || !isAtOrPast(reached, entry.cursor);
+    };
+    const messages = pass.pages.messagesOf(entries, isNew);
+    if (messages.length > 0) await this.#send(messages);
+    pass.place = { cursor: part.cursor, mark: part.mark };
+    for (const [own, reached] of pass.ahead) if (isAtOrPast(part.cursor, reached)) pass.ahead.delete(own);
+    return { events: entries.length, published: messages.length, isAtEnd };
   }
 
-  /** Publishes a page and waits until the server has stored all of it. */
-  async #send(after: Cursor, markAfter: string | undefined, { events, cursor: upTo, mark }: LogPage): Promise<void> {
-    const follows = digestOfMark(markAfter);
-    const messages = events.map((event, i) => ({
+  /** Events that are not published, and for how long: of the nodes that publish, or by the rows where none does. */
+  async #lag(): Promise<Reading[]> {
+    const { fullName: service } = this.#service;
+    const { place, partitions = new Set<number>() } = this.#pass ?? {};
+    const { behind } = await this.#log.head((place ?? (await this.#published.whole())).cursor);
+    const readings = [
+      reading(streamMetrics.relayLagEvents, behind, { service }),
+      reading(streamMetrics.relayPartitions, partitions.size, { service }),
+      ...[...partitions].map(partition =>
+        reading(streamMetrics.relayPartitionLag, behind, { service, partition: String(partition) }),
+      ),
+    ];
+    if (place === undefined) return readings;
+    if (behind === 0) this.#caughtUpAt = performance.now();
+    const lagSeconds = (performance.now() - this.#caughtUpAt) / 1_000;
+    return [...readings, reading(streamMetrics.relayLagSeconds, lagSeconds, { service })];
+  }
+
+  /** The messages of a page of the log. */
+  #pageOf(after: Place, { events, cursor: upTo, mark }: LogPage): Sent[] {
+    const follows = digestOfMark(after.mark);
+    return events.map((event, i) => ({
       origin: this.origin,
-      after,
+      after: after.cursor,
       upTo,
       index: i + 1,
       count: events.length,
@@ -285,47 +379,53 @@ export class Relay {
       ...(mark !== undefined && i + 1 === events.length && { mark }),
       event,
     }));
+  }
+
+  /** Publishes messages and waits until the server has stored all of them. */
+  async #send(messages: readonly Sent[]): Promise<void> {
     const publish = (): Promise<void> => this.#outlet.publish(messages, this.seal);
+    const events = messages.map(({ event }) => event);
     this.#sendingSince = performance.now();
     await (this.#traced ? this.#traced(events, publish) : publish()).finally(() => (this.#sendingSince = undefined));
   }
 
-  async #start(): Promise<Reached> {
-    const row = await this.#row();
-    const head = await this.#log.head(row.cursor);
-    const end = { cursor: head.cursor, mark: undefined };
-    if (head.behind > this.#limits.history && (await this.#move(row.cursor, end))) return end;
-    // A relay of an older release moves the cursor and leaves the mark, which is then one of another cursor.
-    const isOfCursor = row.mark?.startsWith(`${row.cursor} `);
-    return { cursor: row.cursor, mark: isOfCursor ? row.mark.slice(row.cursor.length + 1) : undefined };
-  }
-
-  #row(): Promise<any> {
-    return this.#database.knex("relays").where({ source: this.#service.fullName }).first();
+  /** Begins where the slowest of the partitions is; those that are far behind go on at the log's end. */
+  async #start(partitions: ReadonlySet<number>): Promise<Pass> {
+    const places = [...(await this.#published.places())].filter(([partition]) => partitions.has(partition));
+    const moved = new Map<Cursor, Place>();
+    for (const place of places.map(([, place]) => place)) {
+      if (moved.has(place.cursor)) continue;
+      const { behind, cursor } = await this.#log.head(place.cursor);
+      moved.set(place.cursor, behind > this.#limits.history ? { cursor } : place);
+    }
+    const from = places.map(([partition, { cursor }]) => [partition, moved.get(cursor)!] as const);
+    const place = leastPlace(from.map(([, start]) => start));
+    const ahead = new Map(
+      from.flatMap(([partition, { cursor }]) => (isAtOrPast(place.cursor, cursor) ? [] : [[partition, cursor]])),
+    );
+    return { partitions, place, ahead, pages: new PartPages(this.origin, place) };
   }
 
   /** The log is not the one that was published: goes on at its end. */
-  async #goToEnd(from: Cursor, { reason, head }: CursorFault): Promise<void> {
+  async #goToEnd(found: Found | undefined, { reason, head }: CursorFault): Promise<void> {
     this.#service.logger.warn(
       `relay of ${this.#service.fullName}: its place is not in the log (${reason}); it goes on at the log's end, and consumers read the events before from the log`,
     );
-    await this.#move(from, { cursor: head, mark: undefined });
-  }
-
-  /** Moves the stored cursor. Answers whether no other relay has moved it before. */
-  async #move(from: Cursor, { cursor, mark }: Reached): Promise<boolean> {
-    const own = { source: this.#service.fullName, cursor: from };
-    return (
-      (await this.#database
-        .knex("relays")
-        .where(own)
-        .update({ cursor, mark: mark === undefined ? null : `${cursor} ${mark}` })) > 0
-    );
+    if (found) await this.#published.move(found, { cursor: head });
+    await this.#published.moveWhole((await this.#published.whole()).cursor, { cursor: head });
   }
 
   async #wait(ms: number): Promise<void> {
     if (!this.#isStopping) await this.#pause.wait(ms);
   }
+}
+
+interface Step {
+  /** Events of the log that were read, and those that were published. */
+  readonly events: number;
+  readonly published: number;
+  readonly isAtEnd: boolean;
+  readonly fault?: CursorFault;
 }
 
 /** What an operator does about a failed attempt. */

@@ -2,7 +2,7 @@
 // service's work has its leases in one table, which each node reads once a turn.
 import type { Service, ServiceBroker } from "moleculer";
 import { streamEnvironment } from "../environment.ts";
-import { STREAM_LIMITS } from "../limits.ts";
+import { STREAM_LIMITS, type StreamLimits } from "../limits.ts";
 import { streamTables } from "../tables.ts";
 import { Shares } from "./shares.ts";
 
@@ -66,6 +66,7 @@ export async function shareWork(
   service: Service,
   work: string,
   onChange: (partitions: ReadonlySet<number>, count: number) => Promise<void>,
+  limits: Pick<StreamLimits, "leaseMs" | "lookMs"> = STREAM_LIMITS,
 ): Promise<SharedWork> {
   const count = Number(streamEnvironment.of(service.broker).PARTITIONS);
   if (!service.broker.transit) {
@@ -79,6 +80,6 @@ export async function shareWork(
   }
   const shares = await sharesOf(service);
   const name = `work/${work}`;
-  shares.add(name, STREAM_LIMITS, partitions => onChange(partitions, count), `singleton/${work}`);
+  shares.add(name, limits, partitions => onChange(partitions, count), `singleton/${work}`);
   return { count, owners: () => shares.owners(name), end: () => shares.remove(name) };
 }

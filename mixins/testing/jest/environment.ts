@@ -2,6 +2,7 @@
 // that started it. Where the tests of a kind cannot run on this machine, those of the file count as skipped, and its hooks
 // do not run.
 import { TestEnvironment } from "jest-environment-node";
+import "./code-cache.ts";
 import { cleanUp } from "../clean-up.ts";
 import { processesFromHere } from "../servers/processes.ts";
 import { kindOf } from "./kinds.ts";

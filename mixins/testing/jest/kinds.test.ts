@@ -6,6 +6,7 @@ const PATHS: [string, string[]][] = [
   ["mixins/kernel/postgres-url.test.ts", ["unit"]],
   ["mixins/actor/v1.frozen.test.ts", ["unit"]],
   ["services/loans/loans.int.test.ts", ["int", "postgres"]],
+  ["services/loans/mails.db.test.ts", ["int"]],
   ["mixins/database/dialects/sqlite/sqlite.test.ts", ["int"]],
   ["test/cluster/failure.nats.test.ts", ["int"]],
   ["mixins/stream/carriers/kafka.test.ts", ["kafka"]],

@@ -3,6 +3,8 @@
 //
 //   loan.test.ts           nothing: it runs in milliseconds, wherever Node does
 //   loans.int.test.ts      a database: it runs on SQLite, and once more on Postgres
+//   mails.db.test.ts       a database whose kind it does not test: it runs on SQLite, and on Postgres with `npm run
+//                          test:postgres` (POSTGRES=all), not in an ordinary run
 //   torn.sqlite.test.ts    SQLite, whatever else runs on Postgres; so do the brokers of the following kinds
 //   lane.postgres.test.ts  a Postgres server
 //   lease.redis.test.ts    a Redis server
@@ -16,9 +18,13 @@
 export const PROJECTS = ["unit", "int", "postgres", "kafka"] as const;
 export type Project = (typeof PROJECTS)[number];
 
+/** Whether tests of the kind `db` run on Postgres as well. */
+const isAllOnPostgres = process.env["POSTGRES"] === "all";
+
 /** The need of each kind, as text, and the projects that it runs in. */
 const KINDS: Readonly<Record<string, { readonly needs: string; readonly projects: readonly Project[] }>> = {
   int: { needs: "a database", projects: ["int", "postgres"] },
+  db: { needs: "a database", projects: isAllOnPostgres ? ["int", "postgres"] : ["int"] },
   sqlite: { needs: "SQLite", projects: ["int"] },
   postgres: { needs: "a Postgres server", projects: ["postgres"] },
   redis: { needs: "a Redis server", projects: ["int"] },

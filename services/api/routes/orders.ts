@@ -1,20 +1,32 @@
+import Type, { type Static } from "typebox";
 import { omit, pick } from "@valence/runtime/contract";
 import { idFrom, newId } from "@valence/runtime/kernel";
 import { API, eventStream, route } from "@valence/runtime/gateway";
 import { contract as views } from "../../order-views/contract.ts";
-import { contract } from "../../orders/contract.ts";
+import { contract, Status } from "../../orders/contract.ts";
 import { contract as payments } from "../../payments/contract.ts";
 
 const { place, cancel, refund } = contract.commands;
 const { view, timeline } = contract.actions;
 const path = pick(view.params, "id");
 
-/** What an event of an order may say besides its type. */
-interface Told {
-  readonly reason?: string;
-  readonly outOfStock?: readonly string[];
-  readonly trackingId?: string;
-}
+/** What an event may tell besides its status. */
+const told = {
+  reason: Type.Optional(Type.String()),
+  outOfStock: Type.Optional(Type.Array(Type.String())),
+  trackingId: Type.Optional(Type.String()),
+};
+const Change = Type.Object(
+  {
+    id: Type.String(),
+    status: Status,
+    version: Type.Integer(),
+    at: Type.String(),
+    ...told,
+  },
+  { title: "OrderChange" },
+);
+type Change = Static<typeof Change>;
 
 export const orders = [
   route("POST /orders", "orders.place", {
@@ -94,9 +106,13 @@ export const orders = [
     actor: "order",
     last: ["order.shipped", "order.rejected", "order.cancelled"],
     params: ({ path }) => path,
-    data: ({ type, version, at, data }, { path }) => {
-      const { reason, outOfStock, trackingId } = (data ?? {}) as Told;
-      return { id: path.id, status: type.replace(/^order\./, ""), version, at, reason, outOfStock, trackingId };
-    },
+    event: Change,
+    data: ({ type, version, at, data }, { path }) => ({
+      id: path.id,
+      status: type.replace(/^order\./, "") as Change["status"],
+      version,
+      at,
+      ...Object.fromEntries(Object.entries(data ?? {}).filter(([name]) => Object.hasOwn(told, name))),
+    }),
   }),
 ];

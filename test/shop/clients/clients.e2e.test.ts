@@ -2,6 +2,8 @@
 // The description serves the tools that others use on it: a linter finds nothing in it, and a generator makes types of it by
 // which a client compiles and shops.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { gzipSync } from "node:zlib";
+import { readFileSync } from "node:fs";
 import { Workbench } from "./workbench.ts";
 
 let bench: Workbench;
@@ -42,4 +44,32 @@ test("openapi-typescript makes types by which a client compiles, and the client 
     problem: "/problems/validation-error",
     field: "quantity",
   });
+}, 300_000);
+
+/** Bytes of the client, minified and compressed, that a page may spend of its 30 kB. */
+const CLIENT_BYTES_MAX = 5_000;
+
+test("our own client, packed, compiles by its declarations and shops; a page loads less than 5 kB of it", () => {
+  bench.installClient();
+  const strict = ["--strict", "--exactOptionalPropertyTypes", "--noEmit", "--lib", "esnext,dom,dom.asynciterable"];
+  bench.run("tsc", [...strict, "--module", "nodenext", "--target", "esnext", "customer.ts"]);
+  const output = bench.run(process.execPath, ["customer.ts", bench.shop.url]);
+  expect(JSON.parse(output)).toEqual({
+    name: "Petra",
+    hasProducts: true,
+    cheapest: true,
+    pages: 5,
+    status: 201,
+    isReplayed: "true",
+    attempts: 2,
+    keys: 1,
+    orders: 1,
+    statuses: ["placed", "stock_reserved", "paid", "confirmed", "shipped"],
+    refusal: { code: "ORDER_CONFIRMED", status: 409, isNamed: true },
+    renewals: 1,
+    seenByKey: "shipped",
+    left: "left the page",
+  });
+  bench.run("rolldown", ["node_modules/@valence/client/dist/index.js", "--minify", "--file", "page.js"]);
+  expect(gzipSync(readFileSync(bench.path("page.js"))).length).toBeLessThan(CLIENT_BYTES_MAX);
 }, 300_000);

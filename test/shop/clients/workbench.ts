@@ -4,6 +4,8 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { build, readManifest } from "../../../client/packing.ts";
+import { packedManifest } from "../../../mixins/packing.ts";
 import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import { Shop } from "../support/shop.ts";
 
@@ -62,6 +64,14 @@ export class Workbench {
     for (const file of ["package.json", "package-lock.json", "redocly.yaml", "shopper.ts", "asyncapi.mjs"])
       cpSync(join(import.meta.dirname, file), this.path(file));
     this.run("npm", ["ci", "--no-audit", "--no-fund"]);
+  }
+
+  /** Our own client, as `npm pack` sends it. */
+  installClient(): void {
+    const folder = this.path("node_modules/@valence/client");
+    build(join(folder, "dist"));
+    writeFileSync(join(folder, "package.json"), JSON.stringify(packedManifest(readManifest())));
+    cpSync(join(import.meta.dirname, "customer.ts"), this.path("customer.ts"));
   }
 
   /** Runs a command to its end, and answers its output; throws with it if the command fails. */

@@ -119,6 +119,7 @@ export class Reads implements Omit<Required<Dialect>, "system" | "lanes" | "comm
    */
   async readAll(cursor: Cursor, limit: number): ReturnType<Dialect["readAll"]> {
     const events: StoredEvent[] = [];
+    const transactions: string[] = [];
     let at = placeOf(cursor);
     while (events.length < limit) {
       const wanted = Math.min(limit - events.length, limits.pageEvents);
@@ -132,12 +133,17 @@ export class Reads implements Omit<Required<Dialect>, "system" | "lanes" | "comm
          ) e order by e.xid, e.position limit $3`,
         [at.xid, at.position, wanted],
       );
-      for (const row of rows) events.push(eventOf(row.name!, row));
+      for (const row of rows) {
+        events.push(eventOf(row.name!, row));
+        transactions.push(row.xid);
+      }
       const last = rows.at(-1);
       if (last) at = last;
       if (rows.length < wanted) break;
     }
-    return { events, cursor: events.length === 0 ? cursor : cursorOf(at) };
+    const cursorAt = (index: number): Cursor =>
+      cursorOf({ xid: transactions[index]!, position: events[index]!.position });
+    return { events, cursor: events.length === 0 ? cursor : cursorOf(at), cursorAt };
   }
 
   /** How far the cursor is behind is exact at zero, and else as exact as positions without gaps would be. */

@@ -51,7 +51,8 @@ export async function openSqlite(filename: string, onDeath: DeathObserver = () =
       const read = (after: StoredEvent | undefined, limit: number) =>
         thread.request("readAll", after ? after.position : start, limit);
       const events = await inChunks(limit, read, row => eventOf(row[7] as string, row));
-      return { events, cursor: events.length > 0 ? String(events.at(-1)!.position) : cursor };
+      const cursorAt = (index: number): string => String(events[index]!.position);
+      return { events, cursor: events.length > 0 ? cursorAt(events.length - 1) : cursor, cursorAt };
     },
     async head(cursor) {
       const position = await thread.request("head");

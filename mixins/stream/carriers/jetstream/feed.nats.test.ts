@@ -208,7 +208,8 @@ test("a message that comes again is dropped, also one of another relay with othe
   await publish(messages[0]!, messages[0]!, messages[1]!, messages[2]!, ...theirs, ...messages, written());
   expect(await take(4)).toEqual([2, 3, 4, 5]);
   expect(reads).toBe(0);
-  expect(counted).toEqual({ redelivered: 7, gaps: 0 });
+  // The second one of the first message came into the page, where it is dropped.
+  expect(counted).toEqual({ redelivered: 6, gaps: 0 });
 });
 
 test("two relays at once, each with pages of its own: nothing is lost", async () => {
@@ -348,7 +349,7 @@ test("a tail that the server has lost unnoticed is replaced", async () => {
   await openAt(1);
   const consumer = async () => (await jetStream.manager.consumers.list(channel.name).next())[0];
   // More than is kept: the feed asks for no more, so the server has no open request to answer.
-  await publish(...page(2_000));
+  for (let pages = 0; pages < 4; pages++) await publish(...page(500));
   await until(consumer, info => info?.num_waiting === 0 && info.num_pending > 0);
   await jetStream.manager.consumers.delete(channel.name, (await consumer())!.name);
   expect(await takeAll(2, 1_000)).toHaveLength(1_000);

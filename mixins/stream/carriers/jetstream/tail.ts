@@ -1,4 +1,4 @@
-// The messages from now on, as they come: an ephemeral consumer of JetStream, without acknowledgements, since a reader keeps
+// The messages from now on, put into the log's order (pages.ts): an ephemeral consumer of JetStream, without acknowledgements, since a reader keeps
 // its checkpoint in its own database. It ends at the first error; its reader opens another.
 //
 // The consumer is made in the form whose subject tells the stream and the filter, so that the server can permit it by role.
@@ -6,7 +6,9 @@
 // would be a right to delete all.
 import { randomBytes } from "node:crypto";
 import { AckPolicy, DeliverPolicy, nanos, type ConsumerMessages, type FetchOptions, type JsMsg } from "nats";
+import type { Cursor } from "../../log/source.ts";
 import { receivedFrom, type Received } from "../message.ts";
+import { Ordered } from "../ordered.ts";
 import type { Tail } from "../relayed-feed.ts";
 import type { Channel } from "./channel.ts";
 import type { JetStream } from "./connection.ts";
@@ -24,31 +26,36 @@ const limits = {
 export class JetStreamTail implements Tail {
   state: "opening" | "flowing" | "ended" = "opening";
   readonly #onChange: () => void;
-  readonly #messages: Received[] = [];
+  readonly #messages: Ordered;
   #pulling: ConsumerMessages | undefined;
   #room: (() => void) | undefined;
 
   constructor(jetStream: JetStream, channel: Channel, onChange: () => void) {
     this.#onChange = onChange;
+    this.#messages = new Ordered(onChange);
     this.#run(jetStream, channel)
       .catch(() => {}) // whatever the error is, the reader goes on with the log and opens another tail
       .finally(() => this.close());
   }
 
   get size(): number {
-    return this.#messages.length;
+    return this.#messages.size;
   }
   get first(): Received | undefined {
-    return this.#messages[0];
+    return this.#messages.first;
   }
   drop(count: number): void {
-    this.#messages.splice(0, count);
+    this.#messages.drop(count);
     if (this.size < limits.kept) this.#room?.();
+  }
+  goOn(origin: string, cursor: Cursor): void {
+    this.#messages.goOn(origin, cursor);
   }
 
   close(): void {
     if (this.state === "ended") return;
     this.state = "ended";
+    this.#messages.close();
     this.#room?.();
     void this.#pulling?.close();
     this.#onChange();
@@ -67,10 +74,7 @@ export class JetStreamTail implements Tail {
     const consumer = await client.consumers.get(channel.name, name);
     this.#become("flowing");
     // The client takes a callback here, which its types do not tell. Iterating costs twice as much.
-    const callback = (message: JsMsg): void => {
-      this.#messages.push(receivedFrom(message.string()));
-      this.#onChange();
-    };
+    const callback = (message: JsMsg): void => this.#messages.add([receivedFrom(message.string())]);
     while (this.state === "flowing") {
       this.#pulling = await consumer.fetch({
         max_messages: limits.pull,

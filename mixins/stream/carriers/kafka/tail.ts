@@ -1,11 +1,12 @@
-// The records of a topic from now on, of all partitions, put back into the log's order. Each partition is read from a place of
+// The records of a topic from now on, of all partitions, put back into the log's order (pages.ts). Each partition is read from a place of
 // our own, and without a group of consumers: our leases and checkpoints say who reads what. It ends at the first error, such as
 // a partition with another leader, or a topic that was made anew; its reader opens another.
 import type { Consumer } from "@platformatic/kafka";
+import type { Cursor } from "../../log/source.ts";
 import type { Received } from "../message.ts";
+import { Ordered } from "../ordered.ts";
 import type { Tail } from "../relayed-feed.ts";
 import type { KafkaClients } from "./connection.ts";
-import { PAGE_LIMITS, Pages } from "./pages.ts";
 import { receivedFrom } from "./records.ts";
 
 const limits = {
@@ -30,11 +31,9 @@ export class KafkaTail implements Tail {
   readonly #topic: string;
   readonly #onChange: () => void;
   readonly #report: (error?: unknown) => void;
-  readonly #pages = new Pages();
-  readonly #messages: Received[] = [];
+  readonly #messages: Ordered;
   readonly #consumer: Consumer;
   #rooms: (() => void)[] = [];
-  #holding: NodeJS.Timeout | undefined;
 
   /** `report` is told why the topic cannot be read, and without an error that it can. */
   constructor(
@@ -46,6 +45,7 @@ export class KafkaTail implements Tail {
     this.#topic = topic;
     this.#onChange = onChange;
     this.#report = report;
+    this.#messages = new Ordered(onChange);
     // The client's consumers all name a group; ours never joins it.
     this.#consumer = new kafka.Consumer({ ...options, groupId: options.clientId, isolationLevel: 0 });
     this.#run()
@@ -55,20 +55,23 @@ export class KafkaTail implements Tail {
   }
 
   get size(): number {
-    return this.#messages.length;
+    return this.#messages.size;
   }
   get first(): Received | undefined {
-    return this.#messages[0];
+    return this.#messages.first;
   }
   drop(count: number): void {
-    this.#messages.splice(0, count);
+    this.#messages.drop(count);
     if (this.size < limits.kept) this.#makeRoom();
+  }
+  goOn(origin: string, cursor: Cursor): void {
+    this.#messages.goOn(origin, cursor);
   }
 
   close(): void {
     if (this.state === "ended") return;
     this.state = "ended";
-    clearTimeout(this.#holding);
+    this.#messages.close();
     this.#makeRoom();
     void this.#consumer.close(true).catch(() => {});
     this.#onChange();
@@ -114,29 +117,19 @@ export class KafkaTail implements Tail {
   }
 
   #take({ responses }: FetchResponse, offsets: Offsets): void {
-    const now = performance.now();
+    const received: Received[] = [];
     for (const { partitionIndex, records } of responses.flatMap(({ partitions }) => partitions))
       for (const batch of records ?? []) {
         const next = offsets.get(partitionIndex)!;
         for (const { offsetDelta, headers, value } of (batch.attributes & IS_CONTROL) === 0 ? batch.records : []) {
           // A batch may begin before the place that was asked for.
           if (batch.firstOffset + BigInt(offsetDelta) < next) continue;
-          const received = receivedFrom(textsOf(headers), value?.toString());
-          if (received) this.#pages.add(received, now);
+          const message = receivedFrom(textsOf(headers), value?.toString());
+          if (message) received.push(message);
         }
         offsets.set(partitionIndex, max(next, batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n));
       }
-    this.#tell();
-  }
-
-  /** Gives the messages whose turn it is to the reader, and looks again when a page has waited long enough. */
-  #tell(): void {
-    const told = this.#pages.take(performance.now());
-    this.#messages.push(...told);
-    if (told.length > 0) this.#onChange();
-    clearTimeout(this.#holding);
-    if (this.#pages.isHolding && this.state === "flowing")
-      this.#holding = setTimeout(() => this.#tell(), PAGE_LIMITS.holdMs).unref();
+    this.#messages.add(received);
   }
 
   #makeRoom(): void {

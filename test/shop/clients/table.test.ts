@@ -3,12 +3,12 @@ import { expect, test } from "@jest/globals";
 import type { TSchema } from "typebox";
 import { contractOf, returnsOf } from "@valence/runtime/contract";
 import { API, type Route } from "@valence/runtime/gateway";
-import { takesKey as routeTakesKey } from "../mixins/gateway/idempotency/key.ts";
-import { routes } from "../services/api/routes/index.ts";
-import { requestOf, takesKey } from "./call.ts";
-import { isStream } from "./client.ts";
-import { rowsIn } from "./pages.ts";
-import { table } from "./table.ts";
+import { takesKey as routeTakesKey } from "../../../mixins/gateway/idempotency/key.ts";
+import { routes } from "../../../services/api/routes/index.ts";
+import { requestOf, takesKey } from "../../../client/call.ts";
+import { isStream } from "../../../client/client.ts";
+import { rowsIn } from "../../../client/pages.ts";
+import { table } from "../../../client/table.ts";
 
 const lines = Object.values(table).flatMap(group => Object.values<string>(group));
 const lineOf = ({ method, url }: Route): string => `${method} ${url.replace(API, "").replace("/api/v2", "/v2")}`;
