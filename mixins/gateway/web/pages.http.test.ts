@@ -27,8 +27,7 @@ async function output(folder: string, name: string): Promise<void> {
   await writeFile(join(folder, "dist/current"), name);
 }
 
-const gatewayOf = (folder: string) =>
-  Gateway({ api: { name: "Library API" }, routes, pages: { folder, apps: APPS } });
+const gatewayOf = (folder: string) => Gateway({ api: { name: "Library API" }, routes, pages: { folder, apps: APPS } });
 
 let folder: string;
 const makeFolder = async () => void (folder = await mkdtemp(join(tmpdir(), "pages-")));
