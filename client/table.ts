@@ -44,7 +44,11 @@ export const table = {
     update: "PATCH /products/:id",
     remove: "DELETE /products/:id",
   },
+  categories: {
+    list: "GET /categories",
+  },
   stock: {
+    levels: "GET /stock",
     list: "GET /inventory",
     get: "GET /inventory/:sku",
     receive: "POST /inventory/:sku/receive",
@@ -94,6 +98,9 @@ export const table = {
   ops: {
     overview: "GET /ops/overview",
     search: "GET /ops/search",
+    metrics: "GET /ops/metrics",
+    orders: "GET /ops/all-orders",
+    sales: "GET /ops/sales",
     activity: "GET /ops/activity",
     jobs: "GET /ops/jobs",
     job: "GET /ops/jobs/:id",
