@@ -87,6 +87,17 @@ export async function examine(
   return examination.findings;
 }
 
+/** Where the consumers of the services are in the logs that they read, and nothing else. */
+export async function examineLag(environment: Environment, services: Asked): Promise<readonly Finding[]> {
+  const examination = new Examination(environment, services, {});
+  try {
+    await examination.runLag();
+  } finally {
+    await examination.close();
+  }
+  return examination.findings;
+}
+
 class TornCopy extends Error {}
 
 class Examination {
@@ -108,12 +119,16 @@ class Examination {
   }
 
   async run(): Promise<void> {
-    // Also the services that are not examined: the lag of a consumer is measured on the log of another service.
-    const services = new Map<string, Patient>();
-    for (const name of this.#all) services.set(name, { name, databases: await this.#open(name) });
+    const services = await this.#openAll();
     await this.#examineServers(services);
     await this.#examineNode();
     for (const [name, service] of services) if (this.#isAsked(name)) await this.#examineService(service, services);
+  }
+
+  async runLag(): Promise<void> {
+    const services = await this.#openAll();
+    for (const { name, databases } of services.values())
+      for (const database of databases) await this.#check(name, "lag", () => lagOf(database, services));
   }
 
   endReading(): Promise<void> {
@@ -145,6 +160,13 @@ class Examination {
   }
 
   // ---- opening
+
+  /** Also the services that are not examined: the lag of a consumer is measured on the log of another service. */
+  async #openAll(): Promise<ReadonlyMap<string, Patient>> {
+    const services = new Map<string, Patient>();
+    for (const name of this.#all) services.set(name, { name, databases: await this.#open(name) });
+    return services;
+  }
 
   /** Reports the databases that cannot be opened, and leaves them out. */
   async #open(service: string): Promise<(Schema | SqliteFile)[]> {

@@ -1,7 +1,7 @@
 // Databases that an operator restores: what a shop reports, and how it goes on. On SQLite, where a database is a file;
 // the event store's tests cover checkpoints after a dump of Postgres.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { copyFileSync, globSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -60,8 +60,12 @@ const listed = async (): Promise<string[]> =>
   (await shop.request("GET", "/api/v1/orders?pageSize=100", { token: customer })).body.rows.map(({ id }: any) => id);
 const ops = (method: string, path: string, body?: unknown) =>
   shop.request(method, `/api/v1/ops/${path}`, { token: admin, ...(body !== undefined && { body }) });
-async function run(command: string, ...args: string[]): Promise<{ status: number | null; output: string }> {
-  const child = new Child(["mixins/cli/valence.mjs", command, ...args], { DATA_DIR: folder });
+async function run(
+  command: string,
+  args: string[] = [],
+  env = { DATA_DIR: folder },
+): Promise<{ status: number | null; output: string }> {
+  const child = new Child(["mixins/cli/valence.mjs", command, ...args], env);
   await until(`${command} has ended`, () => !child.running);
   return { status: child.process.exitCode, output: child.output };
 }
@@ -92,7 +96,7 @@ test("P4 P5 a log put back from an older copy, which grows past it: reported wit
   for (const { name } of stopped.filter(({ name }: any) => name !== "empty-cart"))
     expect((await ops("POST", `consumers/${name}/reset`, { to: "start" })).status).toBe(200);
   // Read models are consumers as well: they stand in the list, and one is left for the command.
-  const command = await run("consumer", "reset", "empty-cart", "--to", "head");
+  const command = await run("consumer", ["reset", "empty-cart", "--to", "head"]);
   expect(command.output).toMatch(/empty-cart on orders goes to the head of the log/);
   await shipped(fresh);
   await until("the read model has them", async () => {
@@ -141,6 +145,65 @@ test("P1 a copy of the files without their logs, made under load, is refused; on
     }
   } finally {
     rmSync(copy, { recursive: true, force: true });
+  }
+});
+
+test("P1 P4 a backup under load, put back elsewhere: of one moment, and everything in it goes on", async () => {
+  const state = { isDone: false };
+  const load = async (): Promise<string[]> => {
+    const ids = [];
+    while (!state.isDone) ids.push(await order());
+    return ids;
+  };
+  const before = await orders(3);
+  const loads = [load(), load()];
+  const backup = join(folder, "backup");
+  const made = await run("backup", [backup]);
+  state.isDone = true;
+  expect(made).toMatchObject({
+    status: 0,
+    output: expect.stringMatching(/\d+ databases as of .*; commits waited for/),
+  });
+  await Promise.all(loads);
+  const { parts } = JSON.parse(readFileSync(join(backup, "manifest.json"), "utf8"));
+  const heads = new Map(parts.map(({ name, positions: { log } }: any) => [name, log?.head]));
+  const checkpoints = parts.flatMap(({ positions }: any) => positions.checkpoints);
+  expect(checkpoints.length).toBeGreaterThan(10);
+  for (const { source, cursor } of checkpoints)
+    expect(Number(cursor)).toBeLessThanOrEqual(Number(heads.get(source.replace(/\.sagaJournals$/, ""))));
+
+  const elsewhere = mkdtempSync(join(tmpdir(), "restore-"));
+  try {
+    const cutOff = join(elsewhere, "cut-off");
+    cpSync(backup, cutOff, { recursive: true });
+    truncateSync(join(cutOff, "payments.sqlite"), 8_192);
+    const data = { DATA_DIR: join(elsewhere, "data") };
+    expect(await run("restore", [cutOff], data)).toMatchObject({ status: 1, output: expect.stringMatching(/cut off/) });
+    expect(existsSync(data.DATA_DIR)).toBe(false);
+    expect(await run("restore", [backup], data)).toMatchObject({ status: 0 });
+    const whole = await Shop.start({ ...data, ...ADMIN });
+    try {
+      const token = await whole.customer("ada");
+      const rowsOf = async () => (await whole.request("GET", "/api/v1/orders?pageSize=100", { token })).body.rows;
+      await until("every order is shipped", async () =>
+        (await rowsOf()).every(({ status }: any) => status === "shipped"),
+      );
+      expect((await rowsOf()).map(({ id }: any) => id)).toEqual(expect.arrayContaining(before));
+      expect((await whole.request("GET", "/health/ready")).body).toEqual({ status: "ready", missing: [] });
+      const running = await run("restore", [backup, "orders", "--replace"], data);
+      expect(running).toMatchObject({ status: 1, output: expect.stringMatching(/a node is running on .*orders/) });
+    } finally {
+      await whole.stop();
+    }
+    const taken = await run("restore", [backup, "orders"], data);
+    expect(taken).toMatchObject({ status: 1, output: expect.stringMatching(/orders\.sqlite exists already/) });
+    const replaced = await run("restore", [backup, "orders", "--replace"], data);
+    expect(replaced).toMatchObject({
+      status: 0,
+      output: expect.stringMatching(/checkout on orders: its place is not/),
+    });
+  } finally {
+    rmSync(elsewhere, { recursive: true, force: true });
   }
 });
 
