@@ -4,7 +4,8 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { version } from "../kernel/index.ts";
 import { measured, writeManifest, type Part } from "./backup/manifest.ts";
-import { copyTo, cutOf } from "./backup/sqlite-backup.ts";
+import { PostgresBackup } from "./backup/postgres-backup.ts";
+import { copyTo, cutOf, type Cut } from "./backup/sqlite-backup.ts";
 import { UsageError, type Command } from "./command.ts";
 import { readProject } from "./project.ts";
 import { filesOf } from "./sqlite-files.ts";
@@ -15,7 +16,8 @@ the log that it reads, and no saga knows of a step that its actor has lost.
   npx valence backup <folder>    a new folder, or an empty one
 
 The folder gets a file a database, and at the end manifest.json with the moment, the positions, and the checksums. Without it
-the backup was cut off, and npx valence restore refuses it. For a few milliseconds nothing can commit.
+the backup was cut off, and npx valence restore refuses it. For a few milliseconds nothing can commit, except where all services
+share one database of Postgres. That needs pg_dump, and for restore pg_restore, on the PATH.
 
 The copies hold passwords' hashes, signing keys and people's data: guard them as you guard the databases. Redis (browser
 sessions, limits, caches) and JetStream or Kafka are not in it, and need not be: see docs/restore.md.`;
@@ -33,34 +35,41 @@ async function main(args: string[]): Promise<void> {
   const folder = resolve(named);
   const { services, environment } = await readProject();
   const files = filesOf(environment, services);
-  if (files.size === 0) throw new UsageError("there is no database yet: nothing to back up");
   if (existsSync(folder) && readdirSync(folder).length > 0)
     throw new UsageError(`${folder} is not empty: name a new folder`);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const cut = await cutOf(files);
-  const parts: Part[] = [];
+  const postgres = await PostgresBackup.open(environment, services, { hasOthers: files.size > 0 });
   try {
-    for (const [name, reader] of cut.readers) {
-      const file = `${name}.sqlite`;
-      const positions = await copyTo(join(folder, file), reader, progressOf(name));
-      const part = {
-        name,
-        kind: "sqlite" as const,
-        shard: 0,
-        file,
-        ...(await measured(join(folder, file))),
-        positions,
-      };
-      parts.push(part);
-      console.log(lineOf(part));
-    }
+    if (files.size + postgres.stores.length === 0) throw new UsageError("there is no database yet: nothing to back up");
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const cut = await cutOf(files, () => postgres.cut());
+    const parts = await copy(folder, cut, postgres).finally(() => cut.close());
+    writeManifest(folder, { runtime: version(), at: cut.at.toISOString(), parts });
+    const waited = `commits waited for ${Math.ceil(cut.heldMs)} ms at most`;
+    console.log(`${parts.length} databases as of ${cut.at.toISOString()} in ${folder}; ${waited}.`);
   } finally {
-    cut.close();
+    await postgres.close();
   }
-  writeManifest(folder, { runtime: version(), at: cut.at.toISOString(), parts });
-  console.log(
-    `${parts.length} databases as of ${cut.at.toISOString()} in ${folder}; commits waited for ${Math.ceil(cut.heldMs)} ms.`,
-  );
+}
+
+async function copy(folder: string, cut: Cut, postgres: PostgresBackup): Promise<readonly Part[]> {
+  const parts: Part[] = [];
+  const add = async (part: Omit<Part, "bytes" | "sha256">): Promise<void> => {
+    const whole = { ...part, ...(await measured(join(folder, part.file))) };
+    parts.push(whole);
+    console.log(lineOf(whole));
+  };
+  for (const [name, reader] of cut.readers) {
+    const file = `${name}.sqlite`;
+    const positions = await copyTo(join(folder, file), reader, progressOf(name));
+    await add({ name, kind: "sqlite", shard: 0, file, positions });
+  }
+  for (const store of postgres.stores) {
+    const { name, shard } = store;
+    const file = `${name}.${shard}.dump`;
+    const positions = await postgres.dumpTo(join(folder, file), store);
+    await add({ name, kind: "postgres", shard, file, positions });
+  }
+  return parts;
 }
 
 function progressOf(name: string): (done: number, total: number) => void {

@@ -2,9 +2,9 @@
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { databaseEnvironment, locationOf } from "../database/index.ts";
-import type { Environment } from "../kernel/index.ts";
 import { examineLag } from "../operations/doctor/examination.ts";
 import { readManifest, verify, type Manifest, type Part } from "./backup/manifest.ts";
+import { putInDatabase, schemaTargets, type SchemaTarget } from "./backup/postgres-restore.ts";
 import { assertClosed, isTaken, putInPlace, type Target } from "./backup/sqlite-restore.ts";
 import { UsageError, type Command } from "./command.ts";
 import { readProject, type Project } from "./project.ts";
@@ -15,7 +15,8 @@ const HELP = `Puts the databases of a backup in the places that the environment 
   npx valence restore <folder> <service> …        only these
   npx valence restore <folder> --check            only reads the backup whole, and says whether it is complete
 
-  --replace    also where there is a database already; that one is kept beside it, as <file>-replaced_<time>
+  --replace    also where there is a database already; that one is kept beside it: as the file <file>-replaced_<time>, or as the
+               schema <schema>_replaced_<time>
 
 Before it writes anything it compares every file with the manifest: a backup that was cut off or changed is refused.
 
@@ -40,17 +41,26 @@ async function main(args: string[]): Promise<void> {
   for (const part of parts) await verify(folder, part);
   console.log(`The backup of ${manifest.at} is complete: ${parts.map(({ name }) => name).join(", ")}.`);
   if (values.check) return;
-  const targets = parts.map(part => ({ part, place: placeOf(project, part) }));
-  const taken = targets.filter(({ place }) => isTaken(place));
+  const files = fileTargets(project, parts);
+  const schemas = await schemasOf(project, parts);
+  const taken = [...files, ...schemas].filter(({ isTaken }) => isTaken).map(({ place }) => place);
   if (taken.length > 0 && !values.replace)
     throw new UsageError(
-      `nothing was restored: ${taken.map(({ place }) => place).join(", ")} ` +
-        "exists already. Move it away, or add --replace, which keeps it beside the new one",
+      `nothing was restored: ${taken.join("; ")}: there is a database already. ` +
+        "Move it away, or add --replace, which keeps it beside the new one",
     );
-  for (const target of targets) assertClosed(target);
-  const kept = `-replaced_${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
-  putInPlace(folder, targets, kept);
-  for (const target of targets) console.log(lineOf(target, taken.includes(target) ? kept : undefined));
+  for (const target of files) assertClosed(target);
+  const kept = `_replaced_${new Date()
+    .toISOString()
+    .replaceAll(/[-:]|\.\d+/g, "")
+    .toLowerCase()}`;
+  putInPlace(folder, files, `-${kept.slice(1)}`);
+  for (const { part, place, isTaken } of files) tell(part, place, isTaken ? `${place}-${kept.slice(1)}` : undefined);
+  for (const target of schemas) {
+    await putInDatabase(folder, target, kept);
+    const { part, place, isTaken, location } = target;
+    tell(part, place, isTaken ? `schema ${location.schema}${kept}` : undefined);
+  }
   await tellConsequences(project, manifest, parts);
 }
 
@@ -61,19 +71,37 @@ function partsOf({ parts }: Manifest, names: readonly string[]): readonly Part[]
   return names.length === 0 ? parts : parts.filter(({ name }) => names.includes(name));
 }
 
-function placeOf({ environment, services }: Project, { name, file }: Part): string {
-  if (!services.includes(name)) return besideOf(environment, file);
-  const location = locationOf(environment, name);
-  if (location.kind === "sqlite") return location.filename;
-  throw new UsageError(`the backup of ${name} is of SQLite, but the environment names Postgres for it`);
+function fileTargets({ environment, services }: Project, parts: readonly Part[]): Target[] {
+  return parts
+    .filter(({ kind }) => kind === "sqlite")
+    .map(part => {
+      const location = services.includes(part.name) ? locationOf(environment, part.name) : undefined;
+      if (location?.kind === "postgres") throw otherKind(part, "Postgres");
+      // A service keeps it beside its own.
+      const place = location?.filename ?? join(databaseEnvironment.of(environment).DATA_DIR, part.file);
+      return { part, place, isTaken: isTaken(place) };
+    });
 }
 
-/** A file that a service keeps beside its own. */
-const besideOf = (environment: Environment, file: string): string =>
-  join(databaseEnvironment.of(environment).DATA_DIR, file);
+async function schemasOf({ environment, services }: Project, parts: readonly Part[]): Promise<SchemaTarget[]> {
+  const targets: SchemaTarget[] = [];
+  const dumps = parts.filter(({ kind }) => kind === "postgres");
+  for (const [name, own] of Map.groupBy(dumps, ({ name }) => name)) {
+    if (!services.includes(name)) throw new UsageError(`the backup has ${name}, but there is no such service here`);
+    const location = locationOf(environment, name);
+    if (location.kind === "sqlite") throw otherKind(own[0]!, "SQLite");
+    targets.push(...(await schemaTargets(location, own)));
+  }
+  return targets;
+}
 
-const lineOf = ({ part, place }: Target, kept: string | undefined): string =>
-  `${part.name}: ${place}${kept === undefined ? "" : `; what was there is ${place}${kept}`}`;
+const otherKind = ({ name, kind }: Part, named: string): UsageError =>
+  new UsageError(
+    `the backup of ${name} is of ${kind === "sqlite" ? "SQLite" : "Postgres"}, but the environment names ${named} for it`,
+  );
+
+const tell = ({ name }: Part, place: string, kept: string | undefined): void =>
+  console.log(`${name}: ${place}${kept === undefined ? "" : `; what was there is ${kept}`}`);
 
 /** Lists the consumers whose checkpoints are not in the logs that are there now. */
 async function tellConsequences(

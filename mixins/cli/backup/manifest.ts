@@ -47,8 +47,8 @@ export interface Positions {
   /** Absent where there is no event store. */
   readonly log?: {
     readonly identity: string;
-    /** Position of the newest event that was ever written; 0 for none. */
-    readonly head: number;
+    /** Cursor of the newest event that was ever written; "0" for none. */
+    readonly head: string;
   };
   readonly checkpoints: readonly {
     readonly consumer: string;

@@ -43,29 +43,36 @@ export interface Cut {
   close(): void;
 }
 
-/** Throws Misconfigured for a file that lacks its log, or one that somebody keeps locked. */
-export async function cutOf(files: ReadonlyMap<string, string>): Promise<Cut> {
+/**
+ * Calls back while nothing can commit to any of the files. Throws Misconfigured for a file that lacks its log, or one that
+ * somebody keeps locked.
+ */
+export async function cutOf(
+  files: ReadonlyMap<string, string>,
+  whileHeld: () => Promise<void> = async () => {},
+): Promise<Cut> {
   for (const file of files.values()) if (isTornCopy(file)) throw new Misconfigured(tornCopyMessage(file));
   for (let attempt = 1; ; attempt++)
     try {
-      return await cut(files);
+      return await cut(files, whileHeld);
     } catch (error) {
       if (!(error instanceof StillLocked)) throw error;
       if (attempt === limits.attempts)
-        throw new Misconfigured(`${error.file} is locked by a transaction that does not end: nothing was copied`);
+        throw new Misconfigured(`${error.place} is locked by a transaction that does not end: nothing was copied`);
       await sleep(randomInt(limits.pauseMs));
     }
 }
 
-class StillLocked extends Error {
-  readonly file: string;
-  constructor(file: string, cause: unknown) {
-    super(`${file} is locked`, { cause });
-    this.file = file;
+/** A transaction of a service held a lock for too long: another attempt may succeed. */
+export class StillLocked extends Error {
+  readonly place: string;
+  constructor(place: string, cause: unknown) {
+    super(`${place} is locked`, { cause });
+    this.place = place;
   }
 }
 
-async function cut(files: ReadonlyMap<string, string>): Promise<Cut> {
+async function cut(files: ReadonlyMap<string, string>, whileHeld: () => Promise<void>): Promise<Cut> {
   const lockers: DatabaseSync[] = [];
   const readers = new Map<string, DatabaseSync>();
   const close = (): void => {
@@ -87,6 +94,7 @@ async function cut(files: ReadonlyMap<string, string>): Promise<Cut> {
             : new Misconfigured(`${file}: ${(error as Error).message}`);
         });
     for (const reader of readers.values()) reader.exec("begin; select 1 from sqlite_schema");
+    await whileHeld();
     const at = new Date();
     for (const locker of lockers) locker.exec("rollback");
     return { at, heldMs: performance.now() - begun, readers, close };
@@ -142,7 +150,7 @@ function positionsOf(database: DatabaseSync, tables: ReadonlySet<string>): Posit
       )
     : [];
   return {
-    ...(log && { log: { identity: log.identity, head: newest?.seq ?? 0 } }),
+    ...(log && { log: { identity: log.identity, head: `${newest?.seq ?? 0}` } }),
     checkpoints: checkpoints.map(row => ({ ...row })),
   };
 }

@@ -9,6 +9,7 @@ import { sync, type Part } from "./manifest.ts";
 export interface Target {
   readonly part: Part;
   readonly place: string;
+  readonly isTaken: boolean;
 }
 
 /** Whether something is there, also a log of SQLite alone, which would be taken for that of the new file. */

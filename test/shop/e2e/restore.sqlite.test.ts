@@ -196,7 +196,10 @@ test("P1 P4 a backup under load, put back elsewhere: of one moment, and everythi
       await whole.stop();
     }
     const taken = await run("restore", [backup, "orders"], data);
-    expect(taken).toMatchObject({ status: 1, output: expect.stringMatching(/orders\.sqlite exists already/) });
+    expect(taken).toMatchObject({
+      status: 1,
+      output: expect.stringMatching(/orders\.sqlite: there is a database already/),
+    });
     const replaced = await run("restore", [backup, "orders", "--replace"], data);
     expect(replaced).toMatchObject({
       status: 0,
