@@ -14,7 +14,7 @@ const database = async (): Promise<string> => {
   databases.push(await newDatabase(postgresUrl()));
   return databases.at(-1)!.url;
 };
-let env: Record<string, string>;
+let env: Awaited<ReturnType<typeof place>>;
 
 beforeAll(async () => {
   commands = await Commands.open();
@@ -23,8 +23,8 @@ beforeAll(async () => {
   const made = commands.run("migrate", { ...env, SERVICES: "orders,payments,carts" });
   expect(made.stderr).toBe("");
   for (const [schema, url] of [
-    ["orders", env["ORDERS_DATABASE_URL"]!],
-    ["payments", env["PAYMENTS_DATABASE_URL"]!],
+    ["orders", env.ORDERS_DATABASE_URL],
+    ["payments", env.PAYMENTS_DATABASE_URL],
   ] as const)
     await query(
       url,
@@ -34,24 +34,24 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   rmSync(backups, { recursive: true, force: true });
-  for (const { drop } of databases) await drop();
+  for (const one of databases) await one.drop();
   await commands.close();
 });
 
-const place = async (): Promise<Record<string, string>> => ({
+const place = async () => ({
   ORDERS_DATABASE_URL: await database(),
   PAYMENTS_DATABASE_URL: await database(),
 });
-const valuesIn = async (env: Record<string, string>): Promise<readonly [number, number]> => {
-  const [orders] = await query(env["ORDERS_DATABASE_URL"]!, "select value from orders.counters");
-  const [payments] = await query(env["PAYMENTS_DATABASE_URL"]!, "select value from payments.counters");
+const valuesIn = async (env: Awaited<ReturnType<typeof place>>): Promise<readonly [number, number]> => {
+  const [orders] = await query(env.ORDERS_DATABASE_URL, "select value from orders.counters");
+  const [payments] = await query(env.PAYMENTS_DATABASE_URL, "select value from payments.counters");
   return [orders.value, payments.value];
 };
 
 /** Writes to one after the other, each time because of what it has written before, until `isOver`. */
 async function write(isOver: () => boolean): Promise<void> {
-  const orders = new pg.Client(env["ORDERS_DATABASE_URL"]);
-  const payments = new pg.Client(env["PAYMENTS_DATABASE_URL"]);
+  const orders = new pg.Client(env.ORDERS_DATABASE_URL);
+  const payments = new pg.Client(env.PAYMENTS_DATABASE_URL);
   await orders.connect();
   await payments.connect();
   while (!isOver()) {
@@ -82,7 +82,7 @@ test("databases of both kinds, under load, are of one moment; they go to other d
   expect([0, 1]).toContain(first - second);
   expect(existsSync(join(elsewhere.DATA_DIR, "carts.sqlite"))).toBe(true);
   const [{ identity, owner }] = await query(
-    elsewhere.ORDERS_DATABASE_URL!,
+    elsewhere.ORDERS_DATABASE_URL,
     `select identity, (select tableowner from pg_tables where schemaname = 'orders' and tablename = 'events') as owner
      from orders.log_identity`,
   );
@@ -94,11 +94,11 @@ test("databases of both kinds, under load, are of one moment; they go to other d
     status: 1,
     stderr: expect.stringMatching(/schema orders: there is a database already/),
   });
-  await query(elsewhere.ORDERS_DATABASE_URL!, "update orders.counters set value = -1");
+  await query(elsewhere.ORDERS_DATABASE_URL, "update orders.counters set value = -1");
   const replaced = commands.run("restore", elsewhere, [folder, "orders", "--replace"]);
   const [, kept] = /what was there is schema (\w+)/.exec(replaced.stdout)!;
   expect((await valuesIn(elsewhere))[0]).toBe(first);
-  expect(await query(elsewhere.ORDERS_DATABASE_URL!, `select value from ${kept}.counters`)).toEqual([{ value: -1 }]);
+  expect(await query(elsewhere.ORDERS_DATABASE_URL, `select value from ${kept}.counters`)).toEqual([{ value: -1 }]);
 
   // Left alone: a database on which a node runs, one whose restore fails, and one of another kind.
   const node = new pg.Client({ connectionString: elsewhere.ORDERS_DATABASE_URL, application_name: "valence orders" });

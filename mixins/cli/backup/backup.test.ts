@@ -20,15 +20,12 @@ const placeOf = (name: string): string => join(folder, `${name}.sqlite`);
 const WRITER = `
   const { DatabaseSync } = require("node:sqlite");
   const { parentPort, workerData } = require("node:worker_threads");
-  const files = workerData.map(file => new DatabaseSync(file, { timeout: 5_000 }));
-  let isOver = false;
-  parentPort.on("message", () => (isOver = true));
-  (function turn() {
-    for (let i = 0; i < 20; i++) for (const file of files) file.exec("update counters set value = value + 1");
-    if (!isOver) return setImmediate(turn);
+  const files = workerData.places.map(file => new DatabaseSync(file, { timeout: 5_000 }));
+  setImmediate(() => {
+    while (!Atomics.load(workerData.isOver, 0))
+      for (const file of files) file.exec("update counters set value = value + 1");
     for (const file of files) file.close();
-    parentPort.close();
-  })();
+  });
   parentPort.postMessage("writing");`;
 
 /** A file with pages enough that a copy takes several steps. */
@@ -51,7 +48,8 @@ const valueOf = (file: string): number => {
 
 test("the copies are of one moment, whichever file is copied first, while a process writes to both in turn", async () => {
   const files = new Map(NAMES.map(name => [name, make(name)]));
-  const writer = new Worker(WRITER, { eval: true, workerData: [...files.values()] });
+  const isOver = new Int32Array(new SharedArrayBuffer(4));
+  const writer = new Worker(WRITER, { eval: true, workerData: { places: [...files.values()], isOver } });
   await once(writer, "message");
   try {
     for (const order of [NAMES, NAMES.toReversed(), NAMES]) {
@@ -65,7 +63,7 @@ test("the copies are of one moment, whichever file is copied first, while a proc
       expect([0, 1]).toContain(a - b);
     }
   } finally {
-    writer.postMessage("stop");
+    Atomics.store(isOver, 0, 1);
     await once(writer, "exit");
   }
 });

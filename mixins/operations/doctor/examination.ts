@@ -34,6 +34,7 @@ import { gapsOf, type Progress } from "./gaps.ts";
 import { lagOf } from "./lag.ts";
 import { kafkaFindings } from "./kafka-settings.ts";
 import { certificatesOf, disksOf } from "./machine.ts";
+import { lostEventsOf, type LostEvents } from "./lost.ts";
 import { mailsOf } from "./mails.ts";
 import { natsOf } from "./nats.ts";
 import { parkedOf } from "./parked.ts";
@@ -87,15 +88,26 @@ export async function examine(
   return examination.findings;
 }
 
-/** Where the consumers of the services are in the logs that they read, and nothing else. */
-export async function examineLag(environment: Environment, services: Asked): Promise<readonly Finding[]> {
+/** What the restore of some services means to the others. */
+export interface Consequences {
+  /** Where the consumers of all services are in the logs that they read. */
+  readonly findings: readonly Finding[];
+  /** What the restored logs lack of what was handled. */
+  readonly lost: readonly LostEvents[];
+}
+
+export async function consequencesOf(
+  environment: Environment,
+  services: Asked,
+  restored: readonly string[],
+): Promise<Consequences> {
   const examination = new Examination(environment, services, {});
   try {
-    await examination.runLag();
+    const lost = await examination.compare(restored);
+    return { findings: examination.findings, lost };
   } finally {
     await examination.close();
   }
-  return examination.findings;
 }
 
 class TornCopy extends Error {}
@@ -125,10 +137,19 @@ class Examination {
     for (const [name, service] of services) if (this.#isAsked(name)) await this.#examineService(service, services);
   }
 
-  async runLag(): Promise<void> {
+  async compare(restored: readonly string[]): Promise<LostEvents[]> {
     const services = await this.#openAll();
+    const lost: LostEvents[] = [];
     for (const { name, databases } of services.values())
       for (const database of databases) await this.#check(name, "lag", () => lagOf(database, services));
+    for (const owner of restored.flatMap(name => services.get(name) ?? [])) {
+      const definitions = await definitionsIn(this.#homeOf(owner.name));
+      const actors = new Set(Object.keys(definitions?.contract.events ?? {}).map(event => event.split(".")[0]!));
+      for (const { name, databases } of services.values())
+        for (const database of databases)
+          for (const actor of actors) lost.push(...(await lostEventsOf(name, database, owner, actor)));
+    }
+    return lost;
   }
 
   endReading(): Promise<void> {
