@@ -4,39 +4,10 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ActionSchema, Middleware, ServiceBroker } from "moleculer";
 import { version } from "../kernel/index.ts";
-import { metersOf, type Sample } from "../metrics/index.ts";
+import { metersOf, type NodeCounts, type NodeFigures, type Sample } from "../metrics/index.ts";
 
 /** Milliseconds over which the delay of the event loop and the CPU are measured. */
 const MEASURED_MS = 100;
-
-/** Totals since the process began; the asker makes rates of them. */
-export interface NodeCounts {
-  /** Absent with METRICS=off. */
-  readonly counts?: {
-    readonly requests: number;
-    /** Answers with a status of 500 and above. */
-    readonly failures: number;
-    /** Requests by the time that they took: `[0.005, 12]` took up to 5 ms, those below included. The last bound is Infinity (null). */
-    readonly durations: readonly (readonly [seconds: number | null, requests: number])[];
-    readonly commands: number;
-    readonly events: number;
-  };
-}
-
-export interface NodeFigures {
-  readonly runtime: string;
-  readonly nodejs: string;
-  readonly startedAt: string;
-  /** Milliseconds by which a timer was late at most, and the shares of a core. */
-  readonly loopDelayMs: number;
-  readonly loopBusyPercent: number;
-  readonly cpuPercent: number;
-  readonly rssBytes: number;
-  readonly heapBytes: number;
-  /** Actors in memory, by service. */
-  readonly actors: Readonly<Record<string, number>>;
-  readonly pools: readonly { service: string; used: number; max: number; waiting: number }[];
-}
 
 const METRICS = {
   requests: "valence_http_requests_total",

@@ -106,7 +106,7 @@ export default defineService(contract, {
       cache: cachedBy(),
       repeatable: true,
       async handler() {
-        const { knex } = this.database as Database;
+        const { knex } = this.database;
         const rows: { category: string; products: number | string }[] = await knex("products")
           .groupBy("category")
           .orderBy("category")

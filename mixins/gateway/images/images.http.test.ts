@@ -210,12 +210,12 @@ describe("a hostile or broken original is a drawing for a minute, and is not ask
     expect([fetched, told.length]).toEqual([1, 1]);
   });
 
-  test.each([
+  test.each<[number, Record<string, string>]>([
     [301, { location: "http://169.254.169.254/latest/meta-data" }],
     [404, {}],
     [500, {}],
   ])("an answer %i", async (status, headers) => {
-    answer = { ...answer, status, headers: headers as Record<string, string> };
+    answer = { ...answer, status, headers };
     things.set("a", `${remote}/x.jpg`);
     expect((await get("a/320.webp")).type).toBe("image/svg+xml");
     expect(told).toEqual([expect.stringContaining(`answers ${status}`)]);

@@ -3,7 +3,7 @@ const TONES = ["#e9e4d8", "#dfe7e2", "#e3e2ec", "#efe0dc", "#dde6ee", "#e8e8df"]
 
 export function placeholderOf(name: string): string {
   const letters = [...name.matchAll(/(?<![\p{L}\p{N}])[\p{L}\p{N}]/gu)].slice(0, 2).map(([letter]) => letter);
-  const sum = [...name].reduce((all, letter) => (all * 31 + letter.codePointAt(0)!) % 9_973, 7);
+  const sum = Array.from(name, letter => letter.codePointAt(0)!).reduce((all, code) => (all * 31 + code) % 9_973, 7);
   return (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100">' +
     `<rect width="100" height="100" fill="${TONES[sum % TONES.length]}"/>` +

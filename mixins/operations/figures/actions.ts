@@ -1,6 +1,6 @@
 // The figures of nodes, for operators: each one's own, and the rates of all of them.
 import type { Service, ServiceBroker } from "moleculer";
-import type { NodeCounts, NodeFigures } from "../../broker/node-figures.ts";
+import type { NodeCounts, NodeFigures } from "../../metrics/index.ts";
 import type { Context, ListedService, Mixin } from "../../contract/index.ts";
 import { systemClock } from "../../kernel/index.ts";
 import { askNodes, isTerminal, lostNodes } from "../ask-nodes.ts";

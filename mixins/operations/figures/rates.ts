@@ -1,5 +1,5 @@
 // Rates from totals that nodes have counted: what happened between two looks, over all nodes. Pure.
-import type { NodeCounts } from "../../broker/node-figures.ts";
+import type { NodeCounts } from "../../metrics/index.ts";
 
 type Counts = NonNullable<NodeCounts["counts"]>;
 

@@ -1,4 +1,4 @@
-// Finds anything by its id or the beginning of it: an operator who has an id from a mail, a log or a customer does not know what it
+// Finds anything by its id or the beginning of it: an operator who has an id from a mail, a log or a caller does not know what it
 // is the id of. Every service is asked for its own, by indexes alone; only where nothing has such an id are the newest events
 // searched for a request.
 import { isAllowed, type ActionName } from "../../contract/index.ts";
@@ -127,7 +127,7 @@ async function people({ ctx, q }: Asked): Promise<Found> {
   return { hits, silent };
 }
 
-/** A service that announces `finds` in its metadata finds things of its own, such as products by their names. */
+/** A service that announces `finds` in its metadata finds things of its own, such as books by their titles. */
 async function ofServices({ ctx, q, limit }: Asked): Promise<Found> {
   const finding = servicesWith(ctx.broker, ({ finds }) => finds === true);
   const { answers, silent } = await askEach(finding, (service, options) =>

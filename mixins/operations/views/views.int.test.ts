@@ -224,7 +224,7 @@ describe("search", () => {
     expect(await found(requestId.toUpperCase())).toEqual([["actor", "nuts", "begins", "ops.actor"]]);
   });
 
-  test("finds a person only for those who may see accounts, and products of a service that finds its own", async () => {
+  test("finds a person only for those who may see accounts, and what a service finds of its own", async () => {
     const public_ = { visibility: "public" as const };
     const ann = { id: "p1", email: "ann@example.com" };
     const people = broker.createService({
