@@ -87,12 +87,12 @@ test("a file that is no database is named", async () => {
 });
 
 async function complete(): Promise<Manifest> {
-  writeFileSync(join(folder, "orders.sqlite"), "some events");
-  const part = { name: "orders", kind: "sqlite" as const, shard: 0, file: "orders.sqlite" };
+  writeFileSync(join(folder, "loans.sqlite"), "some events");
+  const part = { name: "loans", kind: "sqlite" as const, shard: 0, file: "loans.sqlite" };
   const manifest = {
     runtime: "1.0.0",
     at: "2026-01-01T00:00:00.000Z",
-    parts: [{ ...part, ...(await measured(join(folder, "orders.sqlite"))), positions: { checkpoints: [] } }],
+    parts: [{ ...part, ...(await measured(join(folder, "loans.sqlite"))), positions: { checkpoints: [] } }],
   };
   writeManifest(folder, manifest);
   return manifest;
@@ -115,11 +115,11 @@ test("a complete backup is read as it was written", async () => {
 test.each([
   ["without its manifest", () => rmSync(join(folder, "manifest.json")), /no backup, or one that was cut off/],
   ["with half of its manifest", () => truncateSync(join(folder, "manifest.json"), 100), /manifest\.json was cut off/],
-  ["with a manifest that was changed", () => edit("manifest.json", "orders", "others"), /manifest\.json was changed/],
+  ["with a manifest that was changed", () => edit("manifest.json", "loans", "others"), /manifest\.json was changed/],
   ["of a later format", () => edit("manifest.json", '"format": 1', '"format": 2'), /of format 2, but .* reads 1/],
-  ["without a file", () => rmSync(join(folder, "orders.sqlite")), /orders\.sqlite is missing/],
-  ["with a file that was cut off", () => truncateSync(join(folder, "orders.sqlite"), 4), /4 bytes in place of 11/],
-  ["with a file that was changed", () => edit("orders.sqlite", "some", "more"), /orders\.sqlite was changed/],
+  ["without a file", () => rmSync(join(folder, "loans.sqlite")), /loans\.sqlite is missing/],
+  ["with a file that was cut off", () => truncateSync(join(folder, "loans.sqlite"), 4), /4 bytes in place of 11/],
+  ["with a file that was changed", () => edit("loans.sqlite", "some", "more"), /loans\.sqlite was changed/],
 ])("a backup %s is refused", async (...[, damage, expected]) => {
   await complete();
   damage();

@@ -11,7 +11,7 @@ export interface LostEvents {
   /** The service whose consumer knows the events. */
   readonly service: string;
   readonly consumer: string;
-  /** `order.4711`. */
+  /** `loan.4711`. */
   readonly stream: string;
   /** Last version that the consumer has handled. */
   readonly handled: number;

@@ -4,8 +4,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { newDatabase, postgresUrl, query } from "../../testing/servers.ts";
-import { Commands } from "../commands.fixture.ts";
+import { newDatabase, postgresUrl, query } from "../../mixins/testing/servers.ts";
+import { Commands } from "../../mixins/cli/commands.fixture.ts";
 
 let commands: Commands;
 let backups: string;
