@@ -1,5 +1,6 @@
 // The commands that people type, as processes, with a data folder of their own.
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,6 +31,18 @@ export class Commands {
       timeout: 20_000,
     });
     return { status, stdout, stderr };
+  }
+
+  /** The same, while this process goes on. */
+  async runMeanwhile(command: string, extra: Record<string, string>, args: readonly string[]) {
+    const child = spawn(process.execPath, [VALENCE, command, ...args], {
+      env: this.environment(extra),
+      timeout: 20_000,
+    });
+    const written = { stdout: "", stderr: "" };
+    for (const name of ["stdout", "stderr"] as const) child[name].on("data", chunk => (written[name] += String(chunk)));
+    const [status] = await once(child, "close");
+    return { status: status as number | null, ...written };
   }
 
   /** Starts a node; resolves when it has written `ready`. */

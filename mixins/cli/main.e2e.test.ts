@@ -20,7 +20,18 @@ const version = (JSON.parse(readFileSync(join(ROOT, "mixins/package.json"), "utf
 test.each([[[]], [["--help"]], [["-h"]], [["help"]]])("valence %j lists every command in a line", args => {
   const { status, stdout } = valence(args);
   expect(status).toBe(0);
-  for (const name of ["start", "repl", "migrate", "reset", "reshard", "doctor", "consumer", "accept-copy"])
+  for (const name of [
+    "start",
+    "repl",
+    "migrate",
+    "reset",
+    "reshard",
+    "doctor",
+    "consumer",
+    "backup",
+    "restore",
+    "accept-copy",
+  ])
     expect(stdout).toMatch(new RegExp(`^  ${name} +\\w`, "m"));
 });
 

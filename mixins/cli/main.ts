@@ -30,6 +30,8 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   reshard: { summary: "spreads a service's event store over more databases", load: () => import("./reshard.ts") },
   consumer: { summary: "moves consumers that stand still after a restore", load: () => import("./consumer.ts") },
   audit: { summary: "verifies and exports the record of every event", load: () => import("./audit.ts") },
+  backup: { summary: "copies the databases of all services at one moment", load: () => import("./backup.ts") },
+  restore: { summary: "puts the databases of a backup in their places", load: () => import("./restore.ts") },
   "accept-copy": {
     summary: "accepts a SQLite file that was copied without its write-ahead log",
     load: () => import("./accept-copy.ts"),

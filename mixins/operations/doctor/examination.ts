@@ -34,6 +34,7 @@ import { gapsOf, type Progress } from "./gaps.ts";
 import { lagOf } from "./lag.ts";
 import { kafkaFindings } from "./kafka-settings.ts";
 import { certificatesOf, disksOf } from "./machine.ts";
+import { lostEventsOf, type LostEvents } from "./lost.ts";
 import { mailsOf } from "./mails.ts";
 import { natsOf } from "./nats.ts";
 import { parkedOf } from "./parked.ts";
@@ -87,6 +88,28 @@ export async function examine(
   return examination.findings;
 }
 
+/** What the restore of some services means to the others. */
+export interface Consequences {
+  /** Where the consumers of all services are in the logs that they read. */
+  readonly findings: readonly Finding[];
+  /** What the restored logs lack of what was handled. */
+  readonly lost: readonly LostEvents[];
+}
+
+export async function consequencesOf(
+  environment: Environment,
+  services: Asked,
+  restored: readonly string[],
+): Promise<Consequences> {
+  const examination = new Examination(environment, services, {});
+  try {
+    const lost = await examination.compare(restored);
+    return { findings: examination.findings, lost };
+  } finally {
+    await examination.close();
+  }
+}
+
 class TornCopy extends Error {}
 
 class Examination {
@@ -108,12 +131,25 @@ class Examination {
   }
 
   async run(): Promise<void> {
-    // Also the services that are not examined: the lag of a consumer is measured on the log of another service.
-    const services = new Map<string, Patient>();
-    for (const name of this.#all) services.set(name, { name, databases: await this.#open(name) });
+    const services = await this.#openAll();
     await this.#examineServers(services);
     await this.#examineNode();
     for (const [name, service] of services) if (this.#isAsked(name)) await this.#examineService(service, services);
+  }
+
+  async compare(restored: readonly string[]): Promise<LostEvents[]> {
+    const services = await this.#openAll();
+    const lost: LostEvents[] = [];
+    for (const { name, databases } of services.values())
+      for (const database of databases) await this.#check(name, "lag", () => lagOf(database, services));
+    for (const owner of restored.flatMap(name => services.get(name) ?? [])) {
+      const definitions = await definitionsIn(this.#homeOf(owner.name));
+      const actors = new Set(Object.keys(definitions?.contract.events ?? {}).map(event => event.split(".")[0]!));
+      for (const { name, databases } of services.values())
+        for (const database of databases)
+          for (const actor of actors) lost.push(...(await lostEventsOf(name, database, owner, actor)));
+    }
+    return lost;
   }
 
   endReading(): Promise<void> {
@@ -145,6 +181,13 @@ class Examination {
   }
 
   // ---- opening
+
+  /** Also the services that are not examined: the lag of a consumer is measured on the log of another service. */
+  async #openAll(): Promise<ReadonlyMap<string, Patient>> {
+    const services = new Map<string, Patient>();
+    for (const name of this.#all) services.set(name, { name, databases: await this.#open(name) });
+    return services;
+  }
 
   /** Reports the databases that cannot be opened, and leaves them out. */
   async #open(service: string): Promise<(Schema | SqliteFile)[]> {

@@ -1,12 +1,12 @@
 // Databases that an operator restores: what a shop reports, and how it goes on. On SQLite, where a database is a file;
 // the event store's tests cover checkpoints after a dump of Postgres.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { copyFileSync, globSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "@valence/runtime/testing";
-import { Child } from "@valence/runtime/testing/servers";
+import { Child, Nats } from "@valence/runtime/testing/servers";
 import { orderOf, Shop } from "../support/shop.ts";
 
 const ADMIN = { ADMIN_EMAIL: "root@example.com", ADMIN_PASSWORD: "correct horse" };
@@ -37,8 +37,8 @@ async function restart(change: () => void = () => {}): Promise<void> {
   change();
   await shop.start();
 }
-async function order(): Promise<string> {
-  const headers = { "Idempotency-Key": crypto.randomUUID() };
+async function order(key: string = crypto.randomUUID()): Promise<string> {
+  const headers = { "Idempotency-Key": key };
   const body = orderOf([{ productId, quantity: 1 }]);
   const answer = await shop.request("POST", "/api/v1/orders", { body, token: customer, headers });
   expect(answer.status).toBe(201);
@@ -60,18 +60,44 @@ const listed = async (): Promise<string[]> =>
   (await shop.request("GET", "/api/v1/orders?pageSize=100", { token: customer })).body.rows.map(({ id }: any) => id);
 const ops = (method: string, path: string, body?: unknown) =>
   shop.request(method, `/api/v1/ops/${path}`, { token: admin, ...(body !== undefined && { body }) });
-async function run(command: string, ...args: string[]): Promise<{ status: number | null; output: string }> {
-  const child = new Child(["mixins/cli/valence.mjs", command, ...args], { DATA_DIR: folder });
+async function run(
+  command: string,
+  args: string[] = [],
+  env = { DATA_DIR: folder },
+): Promise<{ status: number | null; output: string }> {
+  const child = new Child(["mixins/cli/valence.mjs", command, ...args], env);
   await until(`${command} has ended`, () => !child.running);
   return { status: child.process.exitCode, output: child.output };
 }
 
-test("P4 P5 a log put back from an older copy, which grows past it: reported within a minute, and no new order is lost", async () => {
-  const file = join(folder, "orders.sqlite");
+test("P4 P5 one service put back from a backup, on JetStream, whose log grows past it: reported within a minute, and no new order is lost", async () => {
+  const nats = await Nats.start();
+  try {
+    await restart(() => (shop.env["NATS_URL"] = nats.url));
+    await walk();
+  } finally {
+    await shop.child.end("SIGTERM");
+    await nats.stop();
+  }
+});
+
+/** The way of docs/restore.md: back, told, reset, and on. */
+async function walk(): Promise<void> {
+  const backup = join(folder, "backup");
   await shipped(await orders(2));
-  await restart(() => copyFileSync(file, `${file}.copy`));
-  await shipped(await orders(3));
-  await restart(() => copyFileSync(`${file}.copy`, file));
+  expect(await run("backup", [backup])).toMatchObject({ status: 0 });
+  const key = crypto.randomUUID();
+  const lost = [await order(key), ...(await orders(2))];
+  await shipped(lost);
+  expect(await shop.child.end("SIGTERM")).toBe(0);
+  const report = join(folder, "report.json");
+  const restored = await run("restore", [backup, "orders", "--replace", "--report", report]);
+  expect(restored).toMatchObject({ status: 0, output: expect.stringMatching(/checkout on orders: its place is not/) });
+  expect(restored.output).toMatch(/These consumers will stand still[^]*stay as they were/);
+  const known = JSON.parse(readFileSync(report, "utf8")).lost;
+  const bySaga = known.filter(({ consumer }: any) => consumer === "checkout").map(({ stream }: any) => stream);
+  expect(bySaga.toSorted()).toEqual(lost.map(id => `order.${id}`).toSorted());
+  await shop.start();
   const fresh = await orders(12);
 
   const ready = async (): Promise<any> => (await shop.request("GET", "/health/ready")).body;
@@ -92,7 +118,7 @@ test("P4 P5 a log put back from an older copy, which grows past it: reported wit
   for (const { name } of stopped.filter(({ name }: any) => name !== "empty-cart"))
     expect((await ops("POST", `consumers/${name}/reset`, { to: "start" })).status).toBe(200);
   // Read models are consumers as well: they stand in the list, and one is left for the command.
-  const command = await run("consumer", "reset", "empty-cart", "--to", "head");
+  const command = await run("consumer", ["reset", "empty-cart", "--to", "head"]);
   expect(command.output).toMatch(/empty-cart on orders goes to the head of the log/);
   await shipped(fresh);
   await until("the read model has them", async () => {
@@ -105,7 +131,15 @@ test("P4 P5 a log put back from an older copy, which grows past it: reported wit
     return consumers.every(({ state }: any) => state === "following" || state === "off");
   });
   expect((await run("doctor")).output).not.toMatch(/its place is not in the log/);
-});
+
+  // A client that repeats its request places a lost order again, under its id. The saga has ended: people decide about it.
+  expect((await shop.request("GET", `/api/v1/orders/${lost[0]}`, { token: customer })).status).toBe(404);
+  expect(await order(key)).toBe(lost[0]);
+  expect(await statusOf(lost[0]!)).toBe("placed");
+  const cancelled = await shop.request("POST", `/api/v1/orders/${lost[0]}/cancel`, { token: customer, body: {} });
+  expect(cancelled.status).toBe(200);
+  expect(await statusOf(lost[0]!)).toBe("cancelled");
+}
 
 test("P1 a copy of the files without their logs, made under load, is refused; one of a stopped shop opens whole", async () => {
   const state = { isDone: false };
@@ -141,6 +175,68 @@ test("P1 a copy of the files without their logs, made under load, is refused; on
     }
   } finally {
     rmSync(copy, { recursive: true, force: true });
+  }
+});
+
+test("P1 P4 a backup under load, put back elsewhere: of one moment, and everything in it goes on", async () => {
+  const state = { isDone: false };
+  const load = async (): Promise<string[]> => {
+    const ids = [];
+    while (!state.isDone) ids.push(await order());
+    return ids;
+  };
+  const before = await orders(3);
+  const loads = [load(), load()];
+  const backup = join(folder, "backup");
+  const made = await run("backup", [backup]);
+  state.isDone = true;
+  expect(made).toMatchObject({
+    status: 0,
+    output: expect.stringMatching(/\d+ databases as of .*; commits waited for/),
+  });
+  await Promise.all(loads);
+  const { parts } = JSON.parse(readFileSync(join(backup, "manifest.json"), "utf8"));
+  const heads = new Map(parts.map(({ name, positions: { log } }: any) => [name, log?.head]));
+  const checkpoints = parts.flatMap(({ positions }: any) => positions.checkpoints);
+  expect(checkpoints.length).toBeGreaterThan(10);
+  for (const { source, cursor } of checkpoints)
+    expect(Number(cursor)).toBeLessThanOrEqual(Number(heads.get(source.replace(/\.sagaJournals$/, ""))));
+
+  const elsewhere = mkdtempSync(join(tmpdir(), "restore-"));
+  try {
+    const cutOff = join(elsewhere, "cut-off");
+    cpSync(backup, cutOff, { recursive: true });
+    truncateSync(join(cutOff, "payments.sqlite"), 8_192);
+    const data = { DATA_DIR: join(elsewhere, "data") };
+    expect(await run("restore", [cutOff], data)).toMatchObject({ status: 1, output: expect.stringMatching(/cut off/) });
+    expect(existsSync(data.DATA_DIR)).toBe(false);
+    expect(await run("restore", [backup], data)).toMatchObject({ status: 0 });
+    const whole = await Shop.start({ ...data, ...ADMIN });
+    try {
+      const token = await whole.customer("ada");
+      const rowsOf = async () => (await whole.request("GET", "/api/v1/orders?pageSize=100", { token })).body.rows;
+      await until("every order is shipped", async () =>
+        (await rowsOf()).every(({ status }: any) => status === "shipped"),
+      );
+      expect((await rowsOf()).map(({ id }: any) => id)).toEqual(expect.arrayContaining(before));
+      expect((await whole.request("GET", "/health/ready")).body).toEqual({ status: "ready", missing: [] });
+      const running = await run("restore", [backup, "orders", "--replace"], data);
+      expect(running).toMatchObject({ status: 1, output: expect.stringMatching(/a node is running on .*orders/) });
+    } finally {
+      await whole.stop();
+    }
+    const taken = await run("restore", [backup, "orders"], data);
+    expect(taken).toMatchObject({
+      status: 1,
+      output: expect.stringMatching(/orders\.sqlite: there is a database already/),
+    });
+    const replaced = await run("restore", [backup, "orders", "--replace"], data);
+    expect(replaced).toMatchObject({
+      status: 0,
+      output: expect.stringMatching(/checkout on orders: its place is not/),
+    });
+  } finally {
+    rmSync(elsewhere, { recursive: true, force: true });
   }
 });
 
