@@ -97,9 +97,10 @@ export const table = {
   },
   ops: {
     overview: "GET /ops/overview",
+    hints: "GET /ops/stream",
     search: "GET /ops/search",
     metrics: "GET /ops/metrics",
-    orders: "GET /ops/orders",
+    orders: "GET /ops/all-orders",
     sales: "GET /ops/sales",
     activity: "GET /ops/activity",
     jobs: "GET /ops/jobs",

@@ -6,6 +6,7 @@ import { projectionErrors } from "../projection/index.ts";
 import { sagaErrors } from "../saga/index.ts";
 import { streamErrors } from "../stream/index.ts";
 import { operationErrors } from "./errors.ts";
+import { hintContract } from "./hints/contract.ts";
 import { jobContract } from "./jobs/contract.ts";
 import { logContract } from "./log-levels.ts";
 import {
@@ -274,6 +275,7 @@ export const contract = defineContract({
         silent,
       }),
     },
+    ...hintContract.actions,
     ...jobContract.actions,
     ...webhookContract.actions,
     ...logContract.actions,
@@ -314,6 +316,7 @@ export const contract = defineContract({
     retryDeadLetters: [],
     deadLetterCounts: [],
     discardDeadLetters: [],
+    ...hintContract.mayRefuse,
     ...jobContract.mayRefuse,
     ...webhookContract.mayRefuse,
     ...logContract.mayRefuse,
@@ -344,6 +347,7 @@ export const contract = defineContract({
     retryDeadLetters: "operations:write",
     deadLetterCounts: "operations:read",
     discardDeadLetters: "operations:write",
+    ...hintContract.permissions,
     ...jobContract.permissions,
     ...webhookContract.permissions,
     ...logContract.permissions,

@@ -32,6 +32,7 @@ import { operationErrors } from "./errors.ts";
 import { TellsFindings } from "./findings.ts";
 import { healthOf } from "./health.ts";
 import { figureOperations, SamplesFigures } from "./figures/actions.ts";
+import { hintOperations, LooksAtTopics } from "./hints/actions.ts";
 import { jobActions, KeepsJobs } from "./jobs/actions.ts";
 import { letterOperations } from "./letters.ts";
 import { logOperations } from "./log-levels.ts";
@@ -71,7 +72,7 @@ function detailsOf(
 
 const schema = (): ServiceSchema =>
   defineService(contract, {
-    mixins: [TellsFindings(), KeepsJobs(), SamplesFigures()],
+    mixins: [TellsFindings(), KeepsJobs(), SamplesFigures(), LooksAtTopics()],
     actions: {
       ...views,
 
@@ -79,6 +80,7 @@ const schema = (): ServiceSchema =>
       ...logOperations,
       ...webhookOperations,
       ...figureOperations,
+      ...hintOperations,
 
       async circuits(ctx) {
         const { limit = limits.page, cursor } = ctx.params;

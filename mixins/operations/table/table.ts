@@ -2,6 +2,7 @@
 // description, and the list in docs/operations.md.
 import { auditContract } from "../../audit/index.ts";
 import { contract } from "../contract.ts";
+import { TopicHint } from "../hints/contract.ts";
 import { operationsOf } from "./operation.ts";
 import { rebuilding, verifying, working } from "./progress.ts";
 import { withNodes } from "./shared-rows.ts";
@@ -55,6 +56,14 @@ export const operationsTable = operationsOf(contract, {
     priority,
     view: { tables: { nodes: ["node", "modules"] } },
     examples: ["loglevel debug --module loans --for-minutes 10", "loglevel info"],
+  },
+  stream: {
+    command: "hints [topics]",
+    summary: "How many there are of what screens show; over HTTP a stream that tells of each topic that changes",
+    http: "GET /ops/stream",
+    view: { tables: { hints: ["topic", "count"] } },
+    hints: TopicHint,
+    examples: ["hints", "hints sagas,letters"],
   },
   nodes: {
     command: "nodes",
