@@ -18,6 +18,5 @@ export const hasRole = (user: User, roles: readonly string[]): boolean =>
 
 /** Refuses (403) a user without any of these roles; without a list every user may. */
 export function requireRole({ user }: Verified, roles: readonly string[]): void {
-  if (!hasRole(user, roles))
-    throw callErrors.FORBIDDEN({ message: `this asks for the role ${roles.join(" or ")}` });
+  if (!hasRole(user, roles)) throw callErrors.FORBIDDEN({ message: `this asks for the role ${roles.join(" or ")}` });
 }

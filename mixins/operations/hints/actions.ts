@@ -23,7 +23,12 @@ export const LooksAtTopics = (): Mixin<{}> =>
   ({
     created(this: Service & { topics?: Topics }) {
       const { broker, logger } = this;
-      this.topics = new Topics({ looks: looksOf(broker), editionOf: seen => fingerprintOf("topic", seen), clock: systemClock, logger });
+      this.topics = new Topics({
+        looks: looksOf(broker),
+        editionOf: seen => fingerprintOf("topic", seen),
+        clock: systemClock,
+        logger,
+      });
     },
   }) as object as Mixin<{}>;
 
@@ -72,7 +77,12 @@ function looksOf(broker: ServiceBroker): Readonly<Record<Topic, Looks>> {
     projections: {
       everyMs: 2_000,
       async look() {
-        const { all, silent } = await gather(asker(), servicesWith(broker, hasProjections), "projections", "projections");
+        const { all, silent } = await gather(
+          asker(),
+          servicesWith(broker, hasProjections),
+          "projections",
+          "projections",
+        );
         // How far behind it is in time changes by itself.
         const of = all.map(({ lagMs: _passes, ...build }) => build);
         return { count: all.length, of: { of, silent } };
