@@ -26,6 +26,7 @@ import {
   silent,
   silentToo,
 } from "./params.ts";
+import { traceContract } from "./traces/contract.ts";
 import { webhookContract } from "./webhooks.ts";
 import { viewActions, viewPermissions, viewRefusals } from "./views/contract.ts";
 
@@ -276,6 +277,7 @@ export const contract = defineContract({
       }),
     },
     ...hintContract.actions,
+    ...traceContract.actions,
     ...jobContract.actions,
     ...webhookContract.actions,
     ...logContract.actions,
@@ -317,6 +319,7 @@ export const contract = defineContract({
     deadLetterCounts: [],
     discardDeadLetters: [],
     ...hintContract.mayRefuse,
+    ...traceContract.mayRefuse,
     ...jobContract.mayRefuse,
     ...webhookContract.mayRefuse,
     ...logContract.mayRefuse,
@@ -348,6 +351,7 @@ export const contract = defineContract({
     deadLetterCounts: "operations:read",
     discardDeadLetters: "operations:write",
     ...hintContract.permissions,
+    ...traceContract.permissions,
     ...jobContract.permissions,
     ...webhookContract.permissions,
     ...logContract.permissions,

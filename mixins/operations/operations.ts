@@ -37,6 +37,7 @@ import { jobActions, KeepsJobs } from "./jobs/actions.ts";
 import { letterOperations } from "./letters.ts";
 import { logOperations } from "./log-levels.ts";
 import { pageIn, pageOf } from "./pages.ts";
+import { traceOperations } from "./traces/actions.ts";
 import { webhookOperations } from "./webhooks.ts";
 import { views } from "./views/index.ts";
 
@@ -81,6 +82,7 @@ const schema = (): ServiceSchema =>
       ...webhookOperations,
       ...figureOperations,
       ...hintOperations,
+      ...traceOperations,
 
       async circuits(ctx) {
         const { limit = limits.page, cursor } = ctx.params;

@@ -3,7 +3,7 @@ import Type from "typebox";
 import { newId, Refusal, Unavailable } from "../../kernel/index.ts";
 import { until } from "../../testing/index.ts";
 import { CREDENTIALS_CHANGED } from "../auth/exchanges.ts";
-import { api, looseRoute, routes, startLibrary, type Library } from "../library.fixture.ts";
+import { looseRoute, routes, startLibrary, type Library } from "../library.fixture.ts";
 import { limits } from "../limits.ts";
 import { Gateway } from "../mixin.ts";
 
@@ -45,7 +45,7 @@ beforeAll(async () => {
       },
     ],
     {},
-    gatewayWithHints as typeof api,
+    gatewayWithHints,
   );
   token = await gateway.token(ann, ["admin"]);
 });

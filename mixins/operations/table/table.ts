@@ -316,6 +316,23 @@ export const operationsTable = operationsOf(contract, {
     },
     examples: ["trace 0af7651916cd43dd8448eb211c80319c"],
   },
+  traces: {
+    command: "traces",
+    summary:
+      "The latest traces that were slow or failed, of every node; by the id of a trace, a request, an actor or a saga",
+    http: "GET /ops/traces",
+    priority,
+    view: { list: "traces", columns: ["at", "kind", "ms", "name", "error", "requestId", "id", "nodes"] },
+    examples: ["traces", "traces --kind failed", "traces --q loan.0198c7"],
+  },
+  traceSpans: {
+    command: "trace <id> spans",
+    summary: "The spans of a trace that was slow or failed, with when each began and how long it took",
+    http: "GET /ops/traces/:id/spans",
+    priority,
+    view: { tables: { spans: ["offsetMs", "ms", "node", "kind", "name", "failed", "error"] } },
+    examples: ["trace 0af7651916cd43dd8448eb211c80319c spans"],
+  },
   actorHistory: {
     command: "actor <type> <id> --history",
     summary: "What happened to an actor, with who caused it, when, in which trace and by which command",

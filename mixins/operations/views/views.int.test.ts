@@ -555,6 +555,11 @@ describe("activity", () => {
   });
 });
 
+test("a process that traces nothing says how it would", async () => {
+  const off = { nodes: [broker.nodeID], how: expect.stringContaining("TRACE_MEMORY=on") };
+  expect(await ask("traces")).toEqual({ traces: [], off, silent: [] });
+});
+
 test("nodes tell their figures, and rates are made of them while somebody looks", async () => {
   const { nodes, silent } = await ask("nodes");
   expect(silent).toEqual([]);
