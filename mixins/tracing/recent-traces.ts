@@ -119,8 +119,10 @@ const firstOf = (map: ReadonlyMap<string, unknown>): string => map.keys().next()
 
 const hasFailed = ({ status }: ReadableSpan): boolean => status.code === SpanStatusCode.ERROR;
 
-const isOfOperators = ({ attributes }: ReadableSpan): boolean =>
-  /^\/api\/v\d+\/ops(\/|$)/.test(String(attributes[ATTRIBUTES.httpRoute] ?? ""));
+function isOfOperators({ attributes }: ReadableSpan): boolean {
+  const route = attributes[ATTRIBUTES.httpRoute];
+  return typeof route === "string" && /^\/api\/v\d+\/ops(\/|$)/.test(route);
+}
 
 const tells = ({ attributes }: RecentSpan, q: string): boolean =>
   Object.values(attributes).some(value => typeof value === "string" && value.includes(q));
