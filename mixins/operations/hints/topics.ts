@@ -20,7 +20,7 @@ export interface Looks {
   readonly look: () => Promise<Seen | undefined>;
 }
 
-interface Hint {
+export interface Hint {
   readonly topic: Topic;
   readonly count: number;
   readonly edition: string;
