@@ -31,7 +31,8 @@ function typesOf({ path, query: { fields: _fields, ...query }, body, target }: R
   const places = `path: ${fieldsOf(path)}; query: ${fieldsOf(query)}; body: ${fieldsOf(body)}; refusals: ${oneOf(codes)}`;
   if ("stream" in target) return `{ ${places}; event: ${typeOf(target.stream.event ?? {})} }`;
   const { returns } = returnsOf({ ...contract, mayRefuse, refusals } as never, name);
-  const { representation, status, list, lines } = target;
+  const { representation, status, list, lines, hints } = target;
+  if (hints !== undefined) return `{ ${places}; event: ${typeOf(hints)} }`;
   const answer = status === 204 ? "undefined" : typeOf(representation?.returns ?? returns ?? {});
   const rows = representation && list !== undefined ? "data" : (list ?? lines);
   return `{ ${places}; answer: ${answer}; rows: ${rows === undefined ? "never" : JSON.stringify(rows)} }`;

@@ -97,6 +97,7 @@ export const table = {
   },
   ops: {
     overview: "GET /ops/overview",
+    hints: "GET /ops/stream",
     search: "GET /ops/search",
     metrics: "GET /ops/metrics",
     orders: "GET /ops/all-orders",
@@ -113,7 +114,9 @@ export const table = {
     shards: "GET /ops/shards",
     lag: "GET /ops/lag",
     tail: "GET /ops/events",
+    traces: "GET /ops/traces",
     trace: "GET /ops/traces/:id",
+    traceSpans: "GET /ops/traces/:id/spans",
     timers: "GET /ops/timers",
     logLevels: "GET /ops/log-levels",
     setLogLevel: "POST /ops/log-levels",

@@ -10,6 +10,7 @@ import { MemoryCacher } from "./cachers/memory-cacher.ts";
 import { RedisCacher } from "./cachers/redis-cacher.ts";
 import { healthReport } from "./health-report.ts";
 import { nodeFigures } from "./node-figures.ts";
+import { nodeTraces } from "./node-traces.ts";
 import { health } from "./health.ts";
 import { liveness } from "./liveness.ts";
 import { announcements } from "./middlewares/announcements.ts";
@@ -54,6 +55,7 @@ const MIDDLEWARES = [
   health,
   healthReport,
   nodeFigures,
+  nodeTraces,
   stopping,
   announcements,
   callChain,

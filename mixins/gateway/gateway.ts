@@ -189,7 +189,11 @@ export const Gateway = ({
     const crossSite = new CrossSite(PUBLIC_URL, environment.ALLOWED_ORIGINS);
     this.callers = new Callers({ authenticator, exchanges: this.exchanges, cookies, crossSite, issuer });
     this.downloads = new Downloads();
-    this.streams = new EventStreams(systemClock, nodeEnvironment.of(broker).WORKERS);
+    this.streams = new EventStreams({
+      clock: systemClock,
+      processes: nodeEnvironment.of(broker).WORKERS,
+      call: (action, params) => broker.call(action, params),
+    });
     this.admission = new Admission({
       clock: systemClock,
       callMsMax: nodeEnvironment.of(broker).REQUEST_TIMEOUT_MS,

@@ -181,6 +181,10 @@ export const limits = {
   streamPauseMs: 50,
   /** Milliseconds that a client may leave its socket full before it is cut; it resumes by Last-Event-ID. */
   streamStallMs: 10_000,
+  /** Milliseconds between two looks for hints: a topic has two a second at most. */
+  hintMs: 500,
+  /** Looks in a row that may fail before streams of hints end: a page that hears nothing is to know it. */
+  hintFailuresMax: 5,
   /** Bounds in milliseconds of the delay that a drain gives to clients of streams, so that they do not all return at once. */
   reconnectMs: [500, 5_000],
 

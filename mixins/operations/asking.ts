@@ -159,6 +159,10 @@ export const by =
   ({ [field]: value }: Answer): string =>
     typeof value === "number" ? `${value}` : text(value);
 
+/** A text that sorts larger numbers first. */
+export const descending = (n: number): string => String(Math.max(0, MOST - Math.round(n))).padStart(16, "0");
+const MOST = Number.MAX_SAFE_INTEGER;
+
 /** Milliseconds that a service has, where an operator would rather see the others than wait. */
 export const SERVICE_MS = 3_000;
 

@@ -6,6 +6,7 @@ import { projectionErrors } from "../projection/index.ts";
 import { sagaErrors } from "../saga/index.ts";
 import { streamErrors } from "../stream/index.ts";
 import { operationErrors } from "./errors.ts";
+import { hintContract } from "./hints/contract.ts";
 import { jobContract } from "./jobs/contract.ts";
 import { logContract } from "./log-levels.ts";
 import {
@@ -25,6 +26,7 @@ import {
   silent,
   silentToo,
 } from "./params.ts";
+import { traceContract } from "./traces/contract.ts";
 import { webhookContract } from "./webhooks.ts";
 import { viewActions, viewPermissions, viewRefusals } from "./views/contract.ts";
 
@@ -274,6 +276,8 @@ export const contract = defineContract({
         silent,
       }),
     },
+    ...hintContract.actions,
+    ...traceContract.actions,
     ...jobContract.actions,
     ...webhookContract.actions,
     ...logContract.actions,
@@ -314,6 +318,8 @@ export const contract = defineContract({
     retryDeadLetters: [],
     deadLetterCounts: [],
     discardDeadLetters: [],
+    ...hintContract.mayRefuse,
+    ...traceContract.mayRefuse,
     ...jobContract.mayRefuse,
     ...webhookContract.mayRefuse,
     ...logContract.mayRefuse,
@@ -344,6 +350,8 @@ export const contract = defineContract({
     retryDeadLetters: "operations:write",
     deadLetterCounts: "operations:read",
     discardDeadLetters: "operations:write",
+    ...hintContract.permissions,
+    ...traceContract.permissions,
     ...jobContract.permissions,
     ...webhookContract.permissions,
     ...logContract.permissions,

@@ -32,10 +32,12 @@ import { operationErrors } from "./errors.ts";
 import { TellsFindings } from "./findings.ts";
 import { healthOf } from "./health.ts";
 import { figureOperations, SamplesFigures } from "./figures/actions.ts";
+import { hintOperations, LooksAtTopics } from "./hints/actions.ts";
 import { jobActions, KeepsJobs } from "./jobs/actions.ts";
 import { letterOperations } from "./letters.ts";
 import { logOperations } from "./log-levels.ts";
 import { pageIn, pageOf } from "./pages.ts";
+import { traceOperations } from "./traces/actions.ts";
 import { webhookOperations } from "./webhooks.ts";
 import { views } from "./views/index.ts";
 
@@ -71,7 +73,7 @@ function detailsOf(
 
 const schema = (): ServiceSchema =>
   defineService(contract, {
-    mixins: [TellsFindings(), KeepsJobs(), SamplesFigures()],
+    mixins: [TellsFindings(), KeepsJobs(), SamplesFigures(), LooksAtTopics()],
     actions: {
       ...views,
 
@@ -79,6 +81,8 @@ const schema = (): ServiceSchema =>
       ...logOperations,
       ...webhookOperations,
       ...figureOperations,
+      ...hintOperations,
+      ...traceOperations,
 
       async circuits(ctx) {
         const { limit = limits.page, cursor } = ctx.params;

@@ -1,5 +1,5 @@
 // Where traces go, and which of them: the variables of OpenTelemetry, and how slow a trace is that is always kept.
-import { checked, defineEnvironment, hidden, integer, matching, oneOf, text, url } from "../kernel/index.ts";
+import { checked, defineEnvironment, flag, hidden, integer, matching, oneOf, text, url } from "../kernel/index.ts";
 
 /** `name=value` with commas between, both percent-encoded, as OpenTelemetry has them. */
 const PAIRS = /^\s*[^\s=,]+\s*=[^,]*(,\s*[^\s=,]+\s*=[^,]*)*,?\s*$/;
@@ -75,6 +75,10 @@ export const tracingEnvironment = defineEnvironment("Traces", {
     max: 600_000,
     default: 5_000,
     says: "milliseconds until spans are sent that do not fill a batch",
+  }),
+  TRACE_MEMORY: flag({
+    default: false,
+    says: "without a collector: whether the latest slow and failed traces are kept in memory, for operators who look at them",
   }),
   TRACE_SLOW_MS: integer({
     min: 1,

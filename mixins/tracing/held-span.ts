@@ -139,12 +139,13 @@ export class HeldSpan implements Span {
     this.trace.rule.take(this);
   }
 
-  /** As the SDK's processors and exporters take it: kept. `links`: to its causes. */
-  toReadable(resource: Resource, links: Link[]): ReadableSpan {
+  /**
+   * As the SDK's processors and exporters take it: kept. `links`: to its causes. `epoch`: what `performance.now()` counts from,
+   * the same for all spans of a trace, since the clock tells whole milliseconds.
+   */
+  toReadable(resource: Resource, links: Link[], epoch = epochMs()): ReadableSpan {
     const { trace, parent } = this;
     const { status = { code: SpanStatusCode.UNSET }, events = [], servedBy } = this.#more ?? {};
-    // The clock may have been set meanwhile: the span ended about now.
-    const epoch = Date.now() - performance.now();
     const time = (ms: number) => millisToHrTime(epoch + ms);
     const spanContext = { traceId: trace.id, spanId: this.id, traceFlags: TraceFlags.SAMPLED, ...this.#withState };
     const parentSpanContext =
@@ -170,6 +171,9 @@ export class HeldSpan implements Span {
     };
   }
 }
+
+/** Milliseconds since the epoch at which `performance.now()` was 0, by the clock as it is now: it may have been set meanwhile. */
+export const epochMs = (): number => Date.now() - performance.now();
 
 export const SCOPE = { name: "@valence/runtime" };
 

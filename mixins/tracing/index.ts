@@ -4,6 +4,7 @@ export { tracingEnvironment } from "./environment.ts";
 export { tracingMetrics } from "./metrics.ts";
 export { ATTRIBUTES, SPANS } from "./names.ts";
 export { startTracing } from "./start.ts";
+export type { NodeTraces, RecentSpan, RecentTrace } from "./recent-traces.ts";
 export {
   carriedCause,
   traceContextOf,

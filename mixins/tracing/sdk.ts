@@ -24,9 +24,10 @@ import { resourceFromAttributes } from "@opentelemetry/resources";
 import { AlwaysOnSampler, BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { decoded } from "../kernel/index.ts";
 import { apiSpanOf, contextManager } from "./context.ts";
-import { SCOPE } from "./held-span.ts";
+import { epochMs, SCOPE } from "./held-span.ts";
 import { TraceIds } from "./ids.ts";
 import { limits } from "./limits.ts";
+import { RecentTraces } from "./recent-traces.ts";
 import { samplerOf } from "./sampler.ts";
 import { linksOf, Spans } from "./spans.ts";
 import { TailRule } from "./tail-rule.ts";
@@ -34,8 +35,8 @@ import { activate, type Attributes, type TraceCounts, type Tracing } from "./tra
 
 /** The values of `tracingEnvironment`, and those that follow from others. */
 export interface SdkOptions {
-  /** The whole URL. */
-  readonly endpoint: string;
+  /** The whole URL; undefined where traces stay in memory. */
+  readonly endpoint: string | undefined;
   readonly node: string | undefined;
   readonly namespace: string;
   readonly OTEL_EXPORTER_OTLP_HEADERS: string | undefined;
@@ -53,20 +54,9 @@ export interface SdkOptions {
 
 export function openTracing(options: SdkOptions): Tracing {
   const counts: TraceCounts = { exported: 0, queueFull: 0, exportFailed: 0, notHeld: 0 };
-  const exporter = new OTLPTraceExporter({
-    url: options.endpoint,
-    headers: pairsOf(options.OTEL_EXPORTER_OTLP_HEADERS),
-    compression: options.OTEL_EXPORTER_OTLP_COMPRESSION as never,
-    timeoutMillis: options.OTEL_EXPORTER_OTLP_TIMEOUT,
-  });
-  const queue = new BatchSpanProcessor({
-    exporter,
-    maxQueueSize: options.OTEL_BSP_MAX_QUEUE_SIZE,
-    maxExportBatchSize: Math.min(options.OTEL_BSP_MAX_EXPORT_BATCH_SIZE, options.OTEL_BSP_MAX_QUEUE_SIZE),
-    scheduledDelayMillis: options.OTEL_BSP_SCHEDULE_DELAY,
-    exportTimeoutMillis: options.OTEL_EXPORTER_OTLP_TIMEOUT,
-    selfObsMeterProvider: { getMeter: () => counting(counts) },
-  });
+  const { endpoint } = options;
+  const queue = endpoint === undefined ? undefined : queueTo({ ...options, endpoint }, counts);
+  const recent = new RecentTraces({ ...limits, slowMs: options.TRACE_SLOW_MS });
   const resource = resourceFromAttributes(resourceOf(options));
   const ids = new TraceIds();
   const provider = new TracerProvider({
@@ -74,20 +64,24 @@ export function openTracing(options: SdkOptions): Tracing {
     // It is asked for spans of traces that are kept, and for no others.
     sampler: new AlwaysOnSampler(),
     idGenerator: ids,
-    spanProcessors: [queue],
+    spanProcessors: queue ? [queue, recent] : [recent],
     spanLimits: { linkCountLimit: limits.linksMax, attributeValueLengthLimit: limits.valueChars },
   });
   const rule = new TailRule(
     { ...limits, slowMs: options.TRACE_SLOW_MS },
     held => {
-      for (const span of held) queue.onEnd(span.toReadable(resource, linksOf(span.causes)));
+      const epoch = epochMs();
+      const spans = held.map(span => span.toReadable(resource, linksOf(span.causes), epoch));
+      recent.keep(spans);
+      if (queue) for (const span of spans) queue.onEnd(span);
     },
     spans => (counts.notHeld += spans),
   );
   const spans = new Spans({
     tracer: provider.getTracer(SCOPE.name),
     ids,
-    sampler: samplerOf(options.OTEL_TRACES_SAMPLER, Number(options.OTEL_TRACES_SAMPLER_ARG)),
+    // What nobody takes is passed over, so that the tail rule decides alone.
+    sampler: samplerOf(queue ? options.OTEL_TRACES_SAMPLER : "always_off", Number(options.OTEL_TRACES_SAMPLER_ARG)),
     rule,
   });
   context.setGlobalContextManager(contextManager);
@@ -108,6 +102,7 @@ export function openTracing(options: SdkOptions): Tracing {
     inside: (span, work) => spans.inside(span, work),
     insideOf: (call, span, work) => spans.insideOf(call, span, work),
     current: () => spans.current(),
+    recent,
     counts,
     flush,
     async stop() {
@@ -118,6 +113,24 @@ export function openTracing(options: SdkOptions): Tracing {
       propagation.disable();
     },
   };
+}
+
+/** The bounded queue before the collector. */
+function queueTo(options: SdkOptions & { endpoint: string }, counts: TraceCounts): BatchSpanProcessor {
+  const exporter = new OTLPTraceExporter({
+    url: options.endpoint,
+    headers: pairsOf(options.OTEL_EXPORTER_OTLP_HEADERS),
+    compression: options.OTEL_EXPORTER_OTLP_COMPRESSION as never,
+    timeoutMillis: options.OTEL_EXPORTER_OTLP_TIMEOUT,
+  });
+  return new BatchSpanProcessor({
+    exporter,
+    maxQueueSize: options.OTEL_BSP_MAX_QUEUE_SIZE,
+    maxExportBatchSize: Math.min(options.OTEL_BSP_MAX_EXPORT_BATCH_SIZE, options.OTEL_BSP_MAX_QUEUE_SIZE),
+    scheduledDelayMillis: options.OTEL_BSP_SCHEDULE_DELAY,
+    exportTimeoutMillis: options.OTEL_EXPORTER_OTLP_TIMEOUT,
+    selfObsMeterProvider: { getMeter: () => counting(counts) },
+  });
 }
 
 /** For an instrumentation that is not ours: its spans are parts of the current one, and kept if that is. */

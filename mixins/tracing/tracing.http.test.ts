@@ -42,6 +42,21 @@ test("a process without a collector does not trace, nor does one that is told no
   expect(tracing()).toBeUndefined();
 });
 
+test("a trace that a collector takes is kept in memory too, if it was slow or failed", async () => {
+  active.within({ name: "quick" }, () => {});
+  expect(() =>
+    active.within({ name: "outer" }, () => {
+      active.within({ name: "inner" }, () => {
+        throw new Error("torn");
+      });
+    }),
+  ).toThrow("torn");
+  const [trace, ...others] = active.recent.list();
+  expect([trace!.name, trace!.failed, trace!.error, trace!.spans, others]).toEqual(["outer", true, "torn", 2, []]);
+  expect(active.recent.spansOf(trace!.id).map(({ name }) => name)).toEqual(["inner", "outer"]);
+  expect((await collected("outer")).trace).toBe(trace!.id);
+});
+
 test("a span is within the one in which it was begun, also after others have waited", async () => {
   await active.within({ name: "outer", kind: "server" }, async () => {
     await new Promise(resolve => setImmediate(resolve));

@@ -1,6 +1,8 @@
 // The interface by which the other floors make spans. They ask for it once, when they are built; where nothing is traced they
 // get undefined, and neither OpenTelemetry nor a wrapper is on their way.
 
+import type { RecentTraces } from "./recent-traces.ts";
+
 /** Values of a span, by the names of `ATTRIBUTES`. Those that are undefined are left out. */
 export type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -86,6 +88,8 @@ export interface Tracing {
   insideOf<C extends object, T>(call: C, span: Span, work: (call: C) => T): T;
   /** The current span, unless it has ended: work that goes on in its name has a trace of its own, or none. */
   current(): Span | undefined;
+  /** The latest traces that were slow or failed. */
+  readonly recent: Recent;
   /** Since the process began. */
   readonly counts: TraceCounts;
   /** Sends what waits to the collector, for 2 s at most. Never rejects. */
@@ -93,6 +97,9 @@ export interface Tracing {
   /** Flushes, and traces nothing from then on. For tests: a process ends with its broker. */
   stop(): Promise<void>;
 }
+
+/** What of `RecentTraces` those see who look. */
+export type Recent = Pick<RecentTraces, "list" | "spansOf">;
 
 /** Spans that a collector has taken, and that were dropped, by the reason. */
 export interface TraceCounts {

@@ -65,13 +65,34 @@ export function listen(url: string, onHint: (data: unknown) => void): () => void
   };
 }
 
-/** Holds the stream until `ended`. The browser itself connects again after a cut. */
-function stream(url: string, ended: AbortSignal, tell: (heard: Heard) => void): Promise<void> {
+/** Milliseconds until a stream that was refused is asked for again: the browser itself comes back after a cut only. */
+const REFUSED_MS = 10_000;
+
+/** Holds the stream until `ended`. */
+async function stream(url: string, ended: AbortSignal, tell: (heard: Heard) => void): Promise<void> {
+  while (!ended.aborted) {
+    await connection(url, ended, tell);
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, REFUSED_MS);
+      ended.addEventListener("abort", () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      if (ended.aborted) resolve();
+    });
+  }
+}
+
+/** Resolves when it is ended, or when the browser has given up. */
+function connection(url: string, ended: AbortSignal, tell: (heard: Heard) => void): Promise<void> {
   return new Promise(resolve => {
     const source = new EventSource(url);
     const say = (state: LiveState): void => tell({ live: { state, asOf: new Date().toISOString() } });
     source.addEventListener("open", () => say("live"));
-    source.addEventListener("error", () => tell({ live: { ...live.peek(), state: "reconnecting" } }));
+    source.addEventListener("error", () => {
+      tell({ live: { ...live.peek(), state: "reconnecting" } });
+      if (source.readyState === EventSource.CLOSED) resolve();
+    });
     source.addEventListener("message", ({ data }: MessageEvent<string>) => {
       say("live");
       tell({ hint: JSON.parse(data) });

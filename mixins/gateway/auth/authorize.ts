@@ -1,5 +1,5 @@
 // Whether the caller may use the route. The service behind it decides again, by the permissions of its action.
-import { callErrors } from "../../contract/index.ts";
+import { callErrors, type User } from "../../contract/index.ts";
 import type { Parts, Step } from "../exchange.ts";
 import { rolesFor } from "../route/route.ts";
 import type { Verified } from "./authentication.ts";
@@ -13,8 +13,10 @@ export const authorize =
     return next();
   };
 
+export const hasRole = (user: User, roles: readonly string[]): boolean =>
+  roles.length === 0 || roles.some(role => (user.roles as readonly string[]).includes(role));
+
 /** Refuses (403) a user without any of these roles; without a list every user may. */
 export function requireRole({ user }: Verified, roles: readonly string[]): void {
-  if (roles.length > 0 && !roles.some(role => (user.roles as readonly string[]).includes(role)))
-    throw callErrors.FORBIDDEN({ message: `this asks for the role ${roles.join(" or ")}` });
+  if (!hasRole(user, roles)) throw callErrors.FORBIDDEN({ message: `this asks for the role ${roles.join(" or ")}` });
 }

@@ -7,6 +7,7 @@ import { REQUEST_TIMEOUT } from "../admission/deadline.ts";
 import { KEY_FIELD, KEY_HEADER, takesKey } from "../idempotency/key.ts";
 import { limitsOf, type RouteLimits } from "../limits/rate-class.ts";
 import { rolesFor, serviceOf, type ActionTarget, type Route } from "../route/route.ts";
+import { EVENT_STREAM } from "../sse/stream-answer.ts";
 import { NDJSON } from "../versions/all-pages.ts";
 import { CSV } from "../versions/csv.ts";
 import type { DescribedCredentials } from "./credentials.ts";
@@ -100,10 +101,10 @@ export function operationOf(
       ...common,
       headers: { "Last-Event-ID": LAST_EVENT_ID },
       status: 200,
-      mediaType: "text/event-stream",
+      mediaType: EVENT_STREAM,
       returns: Type.String(),
     };
-  const { status, versioned, cache, signedBy, list, lines } = target;
+  const { status, versioned, cache, signedBy, list, lines, hints } = target;
   const isRead = method === "GET";
   const hasTag = versioned || cache !== undefined;
   return {
@@ -121,6 +122,7 @@ export function operationOf(
     returns: target.representation?.returns ?? returns,
     ...(list !== undefined && { otherTypes: [CSV] }),
     ...(lines !== undefined && { otherTypes: [NDJSON] }),
+    ...(hints !== undefined && { otherTypes: [EVENT_STREAM] }),
     answerHeaders: [...has(rates, "RateLimit", "RateLimit-Policy"), ...answerHeadersOf(route, target, returns)],
     conditional: hasTag && isRead,
   };

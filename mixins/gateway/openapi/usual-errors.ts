@@ -62,6 +62,7 @@ const OF_KEYS = some(gatewayErrors, ["BAD_IDEMPOTENCY_KEY", "IDEMPOTENCY_KEY_REU
 const OF_COMMANDS = some(gatewayErrors, ["IDEMPOTENCY_KEY_ABANDONED"]);
 const OF_KEPT_ANSWERS = some(gatewayErrors, ["IDEMPOTENCY_ANSWER_NOT_KEPT"]);
 const OF_RATES = some(gatewayErrors, ["RATE_LIMITED"]);
+const OF_HINTS = some(gatewayErrors, ["TOO_MANY_STREAMS", "STOPPING"]);
 const OF_STREAMS = some(gatewayErrors, ["BAD_LAST_EVENT_ID", "TOO_MANY_STREAMS", "STOPPING"]);
 
 /** For any call: the service cannot be reached, or cannot work now. */
@@ -111,7 +112,7 @@ export function usualErrors(
     ...(takesKey(route) && { ...OF_KEYS, ...(isCommand ? OF_COMMANDS : OF_KEPT_ANSWERS) }),
     ...(isLimited && OF_RATES),
     ...(method === "GET" && some(gatewayErrors, ["NOT_ACCEPTABLE"])),
-    ...("stream" in target && OF_STREAMS),
+    ...("stream" in target ? OF_STREAMS : target.hints !== undefined && OF_HINTS),
     ...OF_CALLS,
   });
 }

@@ -83,6 +83,11 @@ interface Answers<A extends ActionName, F extends string, S extends Status> {
    * the lines of all pages as NDJSON while they are read, or one page as JSON if it prefers that.
    */
   readonly lines?: F & keyof ResultOf<A>;
+  /**
+   * One hint of an action that answers `{ hints }` (see `sse/hints.ts`) and takes `topics`, as clients get it. A client that
+   * asks for events gets those hints that change, as long as it stays; one that prefers JSON, the answer.
+   */
+  readonly hints?: TSchema;
   /** `Location` of the resource that was made. */
   readonly location?: (result: ResultOf<A>) => string;
   /** Default `private, no-store`. */
@@ -177,6 +182,7 @@ export interface ActionTarget {
   readonly session: "open" | "close" | undefined;
   readonly list: string | undefined;
   readonly lines: string | undefined;
+  readonly hints: TSchema | undefined;
   /** The form of the answer in a newer version; as the action gives it without one. */
   readonly representation: Representation | undefined;
 }
@@ -268,7 +274,7 @@ export function route<
   refusals: RefusalsOf<A>;
 }> {
   const { params, status = 200, location, cacheControl, cache, invalidates, contentLocation } = spec;
-  const { versioned = false, idempotent = false, secret = false, signedBy, session, list, lines } = spec;
+  const { versioned = false, idempotent = false, secret = false, signedBy, session, list, lines, hints } = spec;
   checkPolicy(line, spec.access, cache);
   const answers = {
     status,
@@ -284,6 +290,7 @@ export function route<
     session,
     list,
     lines,
+    hints,
   };
   const target = { action, params, ...answers, representation: undefined };
   return { ...placed(line, spec, { takesFields: true }), target };
@@ -309,9 +316,9 @@ export function eventStream<
   return { ...placed(line, spec), target: { stream: { action, actor, last: new Set(last), params, data, event } } };
 }
 
-/** Whether an answer may take as long as its client stays: events as they come, or all pages of a list. */
+/** Whether an answer may take as long as its client stays: events or hints as they come, or all pages of a list. */
 export const isLasting = ({ target }: Pick<Route, "target">): boolean =>
-  "stream" in target || target.lines !== undefined;
+  "stream" in target || target.lines !== undefined || target.hints !== undefined;
 
 /** The full name of the service that a route calls. */
 export function serviceOf({ target }: Route): string {

@@ -14,15 +14,16 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "moleculer";
 import { answersHead, drained, NOT_KEPT } from "../../http/siblings.ts";
-import type { Refusal, Clock } from "../../kernel/index.ts";
+import type { Clock } from "../../kernel/index.ts";
 import type { Verified } from "../auth/authentication.ts";
 import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
-import type { EventSource, Request, StreamedEvent } from "../route/route.ts";
+import type { ActionTarget, EventSource, Request, StreamedEvent } from "../route/route.ts";
 import { Pause } from "@valence/runtime/kernel";
 import { CallerWatch } from "./caller-watch.ts";
-
-export const EVENT_STREAM = "text/event-stream";
+import { HintStream, type HintReader } from "./hint-stream.ts";
+import { HintSampler, type Hints } from "./hints.ts";
+import { STREAM_HEADERS, tokenExpired } from "./stream-answer.ts";
 
 interface Reader {
   readonly source: EventSource;
@@ -36,14 +37,17 @@ interface Reader {
 
 /** All open streams, and their limits: for one user, one address and the process. */
 export class EventStreams {
-  readonly #open = new Set<EventStream>();
-  readonly #watches = new Map<EventStream, CallerWatch>();
+  readonly #open = new Set<OpenStream>();
+  readonly #watches = new Map<OpenStream, CallerWatch>();
+  /** By action. */
+  readonly #samplers = new Map<string, HintSampler>();
+  readonly #call: EventStreamsOptions["call"];
   readonly #clock: Clock;
   readonly #perUserMax: number;
 
-  /** `processes`: number of gateways that share the limit of a user; each allows its share, at least one stream. */
-  constructor(clock: Clock, processes: number) {
+  constructor({ clock, processes, call }: EventStreamsOptions) {
     this.#clock = clock;
+    this.#call = call;
     this.#perUserMax = Math.ceil(limits.streamsPerUserMax / processes);
   }
 
@@ -59,6 +63,20 @@ export class EventStreams {
     const last = req.headers["last-event-id"] ?? "0";
     if (typeof last !== "string" || !/^\d{1,15}$/.test(last))
       throw gatewayErrors.BAD_LAST_EVENT_ID({ field: "Last-Event-ID", message: "must be a version" });
+    this.#admit(reader);
+    await this.#run(new EventStream(res, reader, Number(last)), res);
+  }
+
+  /** The same for a stream of hints, which has no place to resume from. */
+  async openHints(res: ServerResponse, reader: HintReader): Promise<void> {
+    this.#admit(reader);
+    const { action } = reader.route.target as ActionTarget;
+    const sampler = this.#samplers.get(action) ?? new HintSampler(params => this.#call<Hints>(action, params));
+    this.#samplers.set(action, sampler);
+    await this.#run(new HintStream(res, reader, sampler), res);
+  }
+
+  #admit(reader: Pick<Reader, "caller" | "address">): void {
     // The gateway accepts a token for some seconds after its end; a stream does not outlive its token.
     if (reader.caller.expiresAt <= this.#clock.now()) throw tokenExpired();
     const own = [...this.#open].filter(stream => stream.user === reader.caller.user.id).length;
@@ -68,13 +86,15 @@ export class EventStreams {
       throw gatewayErrors.TOO_MANY_STREAMS({ message: "too many streams of one address" });
     if (this.#open.size >= limits.streamsMax)
       throw gatewayErrors.SATURATED({ message: "too many streams at once", retryAfterMs: 10_000 });
-    const stream = new EventStream(res, reader, Number(last));
+  }
+
+  async #run(stream: OpenStream, res: ServerResponse): Promise<void> {
     this.#open.add(stream);
     res.once("close", () => {
       stream.close();
       this.#open.delete(stream);
     });
-    const { caller, ctx } = reader;
+    const { caller, ctx } = stream.reader;
     const watch = new CallerWatch(caller, { clock: this.#clock, meta: ctx.meta, end: () => stream.expire() });
     this.#watches.set(stream, watch);
     try {
@@ -103,7 +123,15 @@ export class EventStreams {
   }
 }
 
-const tokenExpired = (): Refusal => gatewayErrors.INVALID_TOKEN({ message: "the access token has expired" });
+interface EventStreamsOptions {
+  readonly clock: Clock;
+  /** Number of gateways that share the limit of a user; each allows its share, at least one stream. */
+  readonly processes: number;
+  /** A call on nobody's behalf: what all streams of hints share. */
+  readonly call: <T>(action: string, params: object) => Promise<T>;
+}
+
+type OpenStream = EventStream | HintStream;
 
 class EventStream {
   readonly reader: Reader;
@@ -134,11 +162,7 @@ class EventStream {
     if (this.#closed && !this.#res.destroyed) throw this.#expired ? tokenExpired() : gatewayErrors.STOPPING();
     if (this.#closed) return;
     if (events === "over") return void this.#res.writeHead(204, { "Cache-Control": NOT_KEPT }).end();
-    this.#res.writeHead(200, {
-      "Content-Type": EVENT_STREAM,
-      "Cache-Control": `${NOT_KEPT}, no-transform`,
-      "X-Accel-Buffering": "no",
-    });
+    this.#res.writeHead(200, STREAM_HEADERS);
     if (answersHead(this.#res)) return void this.#res.end();
     this.#res.write("retry: 2000\n\n");
     const heartbeat = setInterval(() => {

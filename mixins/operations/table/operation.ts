@@ -1,6 +1,6 @@
 // An operation as people see it, written once: its command in the REPL and in `npx valence ops`, its route, and how its answer is
 // shown. Params, types and permission are those of its action's contract, and are not repeated here.
-import type { TProperties, TSchema } from "typebox";
+import type { Static, TProperties, TSchema } from "typebox";
 import type { ActionName, AnyContract, Permission } from "../../contract/index.ts";
 import type { Route } from "../../gateway/index.ts";
 import { readPattern, type Pattern } from "./pattern.ts";
@@ -70,6 +70,11 @@ export interface OperationSpec {
    * many `records` are in its page, and in all (`of`).
    */
   readonly lines?: string;
+  /**
+   * One hint, as clients of the stream get it, of an action that answers `{ hints }`: over HTTP those that change are sent while
+   * somebody listens.
+   */
+  readonly hints?: TSchema;
   /** Whether an answer is bad news: `npx valence ops` then exits with 1. */
   readonly fails?: (answer: any) => boolean;
   /** Names of options that are not those of their params: `{ version: "at" }`. */
@@ -116,6 +121,7 @@ type OperationsOf<K extends AnyContract, T> = {
       { readonly lines: infer F extends string } | { readonly view: { readonly list: infer F extends string } }
       ? F
       : never;
+    event: T[X] extends { readonly hints: infer E extends TSchema } ? Static<E> & object : never;
   }>;
 }[keyof T];
 /** `types` is there for the compiler alone. */

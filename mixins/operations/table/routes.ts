@@ -17,16 +17,17 @@ export type RouteOf<O> =
     action: infer A extends ActionName;
     http: infer L extends string;
     rows: infer F extends string;
+    event: infer E;
   }>
-    ? TypedRoute<{
-        line: L;
-        path: Pick<ParamsOf<A>, PathParams<L> & keyof ParamsOf<A>>;
-        query: L extends `GET ${string}` ? Omit<ParamsOf<A>, PathParams<L>> : {};
-        body: L extends `GET ${string}` ? {} : Omit<ParamsOf<A>, PathParams<L>>;
-        answer: ResultOf<A>;
-        rows: F;
-        refusals: RefusalsOf<A>;
-      }>
+    ? TypedRoute<
+        {
+          line: L;
+          path: Pick<ParamsOf<A>, PathParams<L> & keyof ParamsOf<A>>;
+          query: L extends `GET ${string}` ? Omit<ParamsOf<A>, PathParams<L>> : {};
+          body: L extends `GET ${string}` ? {} : Omit<ParamsOf<A>, PathParams<L>>;
+          refusals: RefusalsOf<A>;
+        } & ([E] extends [never] ? { answer: ResultOf<A>; rows: F } : { event: E })
+      >
     : never;
 type PathParams<L extends string> = L extends `${string}/:${infer Rest}`
   ? Rest extends `${infer Name}/${infer More}`
@@ -50,6 +51,7 @@ function untypedRouteOf({
   params,
   view,
   lines,
+  hints,
   isForPersons,
   secret,
 }: Operation): Route {
@@ -64,6 +66,7 @@ function untypedRouteOf({
     priority,
     ...("list" in view && { list: view.list }),
     ...(lines !== undefined && { lines }),
+    ...(hints !== undefined && { hints }),
     ...(names.length > 0 && { path: pick(params, ...names) }),
     ...(Object.keys(others).length > 0 && { [place]: others }),
     params: (request: Request) => ({ ...(request[place] as object), ...(request.path as object) }),

@@ -2,6 +2,7 @@
 // description, and the list in docs/operations.md.
 import { auditContract } from "../../audit/index.ts";
 import { contract } from "../contract.ts";
+import { TopicHint } from "../hints/contract.ts";
 import { operationsOf } from "./operation.ts";
 import { rebuilding, verifying, working } from "./progress.ts";
 import { withNodes } from "./shared-rows.ts";
@@ -55,6 +56,14 @@ export const operationsTable = operationsOf(contract, {
     priority,
     view: { tables: { nodes: ["node", "modules"] } },
     examples: ["loglevel debug --module loans --for-minutes 10", "loglevel info"],
+  },
+  stream: {
+    command: "hints [topics]",
+    summary: "How many there are of what screens show; over HTTP a stream that tells of each topic that changes",
+    http: "GET /ops/stream",
+    view: { tables: { hints: ["topic", "count"] } },
+    hints: TopicHint,
+    examples: ["hints", "hints sagas,letters"],
   },
   nodes: {
     command: "nodes",
@@ -306,6 +315,23 @@ export const operationsTable = operationsOf(contract, {
       },
     },
     examples: ["trace 0af7651916cd43dd8448eb211c80319c"],
+  },
+  traces: {
+    command: "traces",
+    summary:
+      "The latest traces that were slow or failed, of every node; by the id of a trace, a request, an actor or a saga",
+    http: "GET /ops/traces",
+    priority,
+    view: { list: "traces", columns: ["at", "kind", "ms", "name", "error", "requestId", "id", "nodes"] },
+    examples: ["traces", "traces --kind failed", "traces --q loan.0198c7"],
+  },
+  traceSpans: {
+    command: "trace <id> spans",
+    summary: "The spans of a trace that was slow or failed, with when each began and how long it took",
+    http: "GET /ops/traces/:id/spans",
+    priority,
+    view: { tables: { spans: ["offsetMs", "ms", "node", "kind", "name", "failed", "error"] } },
+    examples: ["trace 0af7651916cd43dd8448eb211c80319c spans"],
   },
   actorHistory: {
     command: "actor <type> <id> --history",

@@ -1,6 +1,16 @@
 // How far every reader of a log is behind: consumers (sagas and reactors begin with one), builds of projections, and relays that
 // publish a log to the carrier.
-import { ask, askEach, hasActor, hasConsumers, hasProjections, limits, servicesWith, type Answer } from "../asking.ts";
+import {
+  ask,
+  askEach,
+  descending,
+  hasActor,
+  hasConsumers,
+  hasProjections,
+  limits,
+  servicesWith,
+  type Answer,
+} from "../asking.ts";
 import { pageIn } from "../pages.ts";
 import type { Ctx } from "./context.ts";
 
@@ -31,10 +41,6 @@ export async function lag(ctx: Ctx<"lag">) {
   const { entries, ...next } = pageIn(rows, { list: "lag", limit, cursor, key });
   return { lag: entries, silent, ...next };
 }
-
-/** A text that sorts larger numbers first. */
-const descending = (n: number): string => String(Math.max(0, MOST - Math.round(n))).padStart(16, "0");
-const MOST = Number.MAX_SAFE_INTEGER;
 
 export async function lagOf(ctx: Ctx<"lag">): Promise<{ rows: Row[]; silent: string[] }> {
   const { broker } = ctx;

@@ -146,6 +146,12 @@ test("what stands still, is damaged or lost is in the overview; a service that d
 
 test("a stuck saga is in the overview, is found by its reason, counted, noted and told in words", async () => {
   await stuckWish("w1");
+  expect((await ask("stream", { topics: "overview,sagas,activity,nodes" })).hints).toEqual([
+    { topic: "overview", count: 1, edition: expect.any(String) },
+    { topic: "sagas", count: 1, edition: expect.any(String) },
+    { topic: "activity", count: 0, edition: expect.any(String) },
+    { topic: "nodes", count: 1, edition: expect.any(String) },
+  ]);
   const { isWell, needs } = await ask("overview");
   expect(isWell).toBe(false);
   expect(needs).toEqual([
@@ -547,6 +553,11 @@ describe("activity", () => {
     });
     expect(told(deed)).toEqual(["ann", "rebuild", "lost", undefined, "unknown", undefined]);
   });
+});
+
+test("a process that traces nothing says how it would", async () => {
+  const off = { nodes: [broker.nodeID], how: expect.stringContaining("TRACE_MEMORY=on") };
+  expect(await ask("traces")).toEqual({ traces: [], off, silent: [] });
 });
 
 test("nodes tell their figures, and rates are made of them while somebody looks", async () => {
