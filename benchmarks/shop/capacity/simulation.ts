@@ -74,7 +74,7 @@ export class Station {
   readonly simulation: Simulation;
   readonly #servers: number;
   readonly #speed: number;
-  #waiting: { readonly ms: number; readonly then: () => void }[] = [];
+  #waiting: { readonly ms: number; readonly done: () => void }[] = [];
   #first = 0;
   #busy = 0;
   #whenIdle: (() => void)[] = [];
@@ -98,7 +98,7 @@ export class Station {
 
   serve(ms: number, then: () => void): void {
     if (this.#busy < this.#servers) this.#work(ms, then);
-    else this.#waiting.push({ ms, then });
+    else this.#waiting.push({ ms, done: then });
   }
 
   /** Calls once, when nothing is at work. */
@@ -127,7 +127,7 @@ export class Station {
       this.#waiting = this.#waiting.slice(this.#first);
       this.#first = 0;
     }
-    this.#work(next.ms, next.then);
+    this.#work(next.ms, next.done);
   }
 }
 
