@@ -18,6 +18,7 @@ const SUITES: Record<string, string[]> = {
   "shop/orders": ["--seconds", "15"],
   "shop/observability": ["--rounds", "1", "--seconds", "3", "--commandRounds", "5", "--requests", "20000"],
   "shop/gateway": ["--quick", "--seconds", "2", "--runs", "1", "--warm-up", "1"],
+  "shop/footprint": ["--orders", "200"],
   carriers: ["--events", "100000", "--seconds", "4"],
   "shop/cache-layers": ["--views", "4000", "--products", "1000", "--changes", "5"],
   "shop/nodes": ["--seconds", "10", "--warm-up", "15"],
