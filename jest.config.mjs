@@ -1,5 +1,10 @@
 import { jestConfig } from "@valence/runtime/testing/jest";
 
 export default jestConfig({
-  ignore: ["<rootDir>/benchmarks/peers", "<rootDir>/data", "<rootDir>/(mixins|client)/(dist|\\.build-)"],
+  ignore: [
+    "<rootDir>/benchmarks/peers",
+    "<rootDir>/docs/site",
+    "<rootDir>/data",
+    "<rootDir>/(mixins|client)/(dist|\\.build-)",
+  ],
 });

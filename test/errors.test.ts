@@ -4,7 +4,8 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AnyContract } from "@valence/runtime/contract";
 import type { ErrorFactory } from "@valence/runtime/kernel";
-import { cataloguesOf, errorPage } from "../mixins/cli/error-page.ts";
+import { errorPage } from "../mixins/cli/error-page.ts";
+import { cataloguesOf } from "../mixins/gateway/problems/catalogues.ts";
 import { routes } from "../services/api/routes/index.ts";
 
 const root = join(import.meta.dirname, "..");

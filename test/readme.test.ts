@@ -1,4 +1,4 @@
-// The README's claims about the first minutes hold: the version of Node, and the commands.
+// The README's claims about the first minutes hold: the version of Node, and the commands. The guide's index leads to each page.
 import { expect, test } from "@jest/globals";
 import { globSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -9,7 +9,10 @@ const { satisfies } = createRequire(import.meta.url)("semver") as {
   satisfies: (version: string, range: string) => boolean;
 };
 const readme = read("README.md");
-const pages = globSync("docs/**/*.md", { cwd: join(import.meta.dirname, "..") }).sort();
+const pages = globSync("docs/**/*.md", {
+  cwd: join(import.meta.dirname, ".."),
+  exclude: ["docs/site/**"],
+}).sort();
 const { engines, scripts } = JSON.parse(read("package.json")) as { engines: { node: string }; scripts: object };
 
 test("npm ci is silent on the oldest Node that the README allows: no package asks for more", () => {
@@ -36,6 +39,12 @@ test("the commands that it shows exist", () => {
 test("the README is short, and its two commands are there", () => {
   expect(readme.split("\n").length).toBeLessThanOrEqual(150);
   for (const command of ["npm ci && npm start", "npm ci && npm test"]) expect(readme).toContain(`\n${command}\n`);
+});
+
+test("the index of the guide has every page", () => {
+  const linked = [...read("docs/README.md").matchAll(/\]\(([\w-]+\.md)[)#]/g)].map(([, name]) => `docs/${name}`);
+  const own = pages.filter(page => /^docs\/[^/]+\.md$/.test(page) && page !== "docs/README.md");
+  expect(own.filter(page => !linked.includes(page))).toEqual([]);
 });
 
 test.each(pages)("%s opens with its reader and their question", page => {

@@ -15,6 +15,8 @@ const IGNORED = [
   "client/dist",
   "web/dist",
   "web/node_modules",
+  "docs/site/node_modules",
+  "docs/site/dist",
 ];
 const tree: rules.Tree = new Map(
   globSync(["**/*", ".github/**/*"], {

@@ -1,45 +1,7 @@
-// The page of errors, written from the catalogues: the runtime's, and those of the services of a folder. A catalogue is
-// what an `errors.ts` exports; the comment that opens the file introduces its part of the page.
-import { globSync, readFileSync } from "node:fs";
-import { dirname, join, sep } from "node:path";
-import { pathToFileURL } from "node:url";
-import type { AnyErrors, ErrorDefinition, ErrorFactory } from "../kernel/index.ts";
-
-export interface Catalogue {
-  /** `loans`, `actor`; empty for what all services share. */
-  readonly owner: string;
-  readonly isRuntime: boolean;
-  /** The subject of the errors, from the comment that opens the file. */
-  readonly about: string;
-  readonly errors: AnyErrors;
-}
-
-/** The catalogues of the runtime, and of the services below a folder, by the name of their owner. */
-export async function cataloguesOf(services: string): Promise<Catalogue[]> {
-  const runtime = join(import.meta.dirname, "..");
-  const found = await Promise.all([
-    ...globSync("*/errors.{ts,js}", { cwd: runtime }).map(path => catalogueIn(runtime, path, true)),
-    ...globSync("{,*/}errors.{ts,js}", { cwd: services }).map(path => catalogueIn(services, path, false)),
-  ]);
-  return found.flat().sort((a, b) => (a.owner < b.owner ? -1 : 1));
-}
-
-async function catalogueIn(root: string, path: string, isRuntime: boolean): Promise<Catalogue[]> {
-  const file = join(root, path);
-  const exported = Object.values((await import(pathToFileURL(file).href)) as Record<string, unknown>);
-  const errors = Object.assign({}, ...exported.filter(isCatalogue)) as AnyErrors;
-  if (Object.keys(errors).length === 0) return [];
-  const [, about = ""] = /^\/\/ ([^]*?)\n(?!\/\/)/.exec(readFileSync(file, "utf8")) ?? [];
-  const folder = dirname(path).split(sep)[0]!;
-  const owner = folder === "." ? "" : folder;
-  return [{ owner, isRuntime, about: about.replaceAll("\n// ", " "), errors }];
-}
-
-const isCatalogue = (value: unknown): boolean =>
-  typeof value === "object" &&
-  value !== null &&
-  Object.values(value).length > 0 &&
-  Object.values(value).every(factory => typeof factory === "function" && "definition" in factory);
+// The page of errors, written from the catalogues: the runtime's, and those of the services of a folder. The comment that opens
+// a catalogue's file introduces its part of the page.
+import type { Catalogue } from "../gateway/problems/catalogues.ts";
+import type { ErrorDefinition, ErrorFactory } from "../kernel/index.ts";
 
 const INTRODUCTION = `# Errors
 
@@ -50,7 +12,8 @@ For those who got an error: what does its code mean, and what can be done?
 Over HTTP an error is \`application/problem+json\` (RFC 9457). Its \`type\` is \`/problems/\` and the code below in lower case
 with dashes (\`/problems/validation-error\`); \`detail\` says what is below, or more; \`errors[]\` names the fields; some errors add a
 member of their own; \`requestId\` finds the log. Between services the same code is \`error.type\`: match on it, not on the
-message. \`/openapi.json\` lists the errors of each operation.
+message. \`/openapi.json\` lists the errors of each operation. A browser that opens the \`type\` on the gateway's address reads the
+same as a page.
 
 There are three families. A **refusal** (4xx) is the domain's no: repeating it gives the same answer. **Unavailable**
 (429, 503, 504) is not now: wait for \`Retry-After\`, then repeat; after a 504 only with the same \`Idempotency-Key\`, since the

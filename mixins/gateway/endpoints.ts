@@ -9,9 +9,13 @@
 //   /openapi.json  the routes that the asking user may use
 //   /asyncapi.json the durable events of all services
 //   /docs          the routes as a page, on which requests can be tried
+//   /guide         leads to DOCS_URL, where it is set
+//   /problems      see `problems/problems.ts`
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { resolve } from "node:path";
 import type { ServiceBroker } from "moleculer";
 import { callErrors } from "../contract/index.ts";
+import { nodeEnvironment } from "../kernel/index.ts";
 import { metersOf, metricsEnvironment, scrape } from "../metrics/index.ts";
 import type { Admission } from "./admission/admission.ts";
 import type { EventDocument } from "./asyncapi/event-document.ts";
@@ -19,9 +23,11 @@ import { ANONYMOUS, type Verified } from "./auth/authentication.ts";
 import { requireRole } from "./auth/authorize.ts";
 import type { Callers } from "./auth/callers.ts";
 import { addressOf, isBearer, type Handler, type HttpServer, KeptBody, send, VARY } from "../http/siblings.ts";
+import { gatewayEnvironment } from "./environment.ts";
 import { limitFailuresOf } from "./limits/limit-rate.ts";
 import { docsPages } from "./openapi/docs-page.ts";
 import type { ApiDocuments } from "./openapi/document.ts";
+import { problemPages } from "./problems/problems.ts";
 import type { Readiness } from "./readiness.ts";
 import type { Pages } from "./web/pages.ts";
 
@@ -45,11 +51,14 @@ type AsyncHandler = (req: IncomingMessage, res: ServerResponse) => Promise<void>
 /** The handlers by path on the public port; GET and HEAD only. */
 export function endpointsOf(gateway: Endpoints): ReadonlyMap<string, Handler> {
   const waiting = (handle: AsyncHandler): Handler => waitingFor(gateway, handle);
+  const { DOCS_URL } = gatewayEnvironment.of(gateway.broker);
   const about = {
     name: gateway.apiName,
     description: "/openapi.json",
     events: "/asyncapi.json",
     docs: "/docs",
+    errors: "/problems",
+    ...(DOCS_URL !== undefined && { guide: GUIDE }),
     health: "/health/ready",
   };
   return new Map<string, Handler>([
@@ -61,7 +70,21 @@ export function endpointsOf(gateway: Endpoints): ReadonlyMap<string, Handler> {
     ["/openapi.json", waiting((req, res) => tellRoutes(gateway, gateway.documents, req, res))],
     ["/asyncapi.json", waiting(async (_req, res) => bodyOf(gateway.eventDocument.get()).send(res))],
     ...docsPages(gateway.apiName, waiting),
+    ...(DOCS_URL === undefined ? [] : [[GUIDE, leadTo(DOCS_URL)] as const]),
   ]);
+}
+const GUIDE = "/guide";
+
+/** 302: the guide may move. */
+const leadTo =
+  (location: string): Handler =>
+  (_req, res) =>
+    send(res, 302, undefined, { Location: location });
+
+/** The handler of a page on errors; undefined for another path. GET and HEAD only. */
+export function problemsOf(gateway: Endpoints): (req: IncomingMessage) => Handler | undefined {
+  const { SERVICEDIR } = nodeEnvironment.of(gateway.broker);
+  return problemPages(resolve(SERVICEDIR), handle => waitingFor(gateway, handle));
 }
 
 /** The handlers by path on the internal port, besides health; GET and HEAD only. */

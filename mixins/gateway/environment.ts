@@ -127,6 +127,11 @@ export const gatewayEnvironment = defineEnvironment(
         "pages for browsers: the gateway serves those that are built, and builds them beside its start where their sources have " +
         "changed; with `NODE_ENV=production` it builds nothing",
     }),
+    DOCS_URL: url({
+      protocols: ["http:", "https:"],
+      defaultSays: "none",
+      says: "address of the guide, which `docs/site` builds: `/guide` leads there",
+    }),
     TOKEN_ISSUER: text({ default: "valence", says: "issuer and audience of access tokens" }),
   },
   ({ PORT, INTERNAL_ROUTES }, environment) => {

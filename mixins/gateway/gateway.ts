@@ -48,7 +48,7 @@ import {
   sendProblem,
   toProblem,
 } from "../http/siblings.ts";
-import { endpointsOf, internalEndpointsOf } from "./endpoints.ts";
+import { endpointsOf, internalEndpointsOf, problemsOf } from "./endpoints.ts";
 import { gatewayEnvironment } from "./environment.ts";
 import { gatewayErrors } from "./errors.ts";
 import { isInternal } from "./internal-routes.ts";
@@ -246,7 +246,9 @@ export const Gateway = ({
     const endpoints = new Map([...endpointsOf(this)].filter(([path]) => isOpen(path)));
     this.measure = measureGateway(this, routes);
     this.images = images && imagesOf(this, images);
-    const pageFor = (req: IncomingMessage) => this.images?.handlerFor(req) ?? this.pages?.handlerFor(req);
+    const problemFor = problemsOf(this);
+    const pageFor = (req: IncomingMessage) =>
+      this.images?.handlerFor(req) ?? problemFor(req) ?? this.pages?.handlerFor(req);
     const handler = handlerOf(this, { routes, endpoints, has: isOpen, pageFor });
     this.server = new HttpServer(handler, {
       proxies: this.proxies,

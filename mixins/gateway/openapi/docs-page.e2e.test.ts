@@ -5,13 +5,17 @@ import { newId } from "../../kernel/index.ts";
 import { Browser } from "../../testing/servers.ts";
 import { startLibrary, type Library } from "../library.fixture.ts";
 
+type Page = Awaited<ReturnType<Browser["open"]>>;
+
 let gateway: Library;
 let browser: Browser;
 /** The URL by address: Chromium resolves no name. */
 let origin: string;
 beforeAll(async () => {
   // The browser is not at the address that clients use.
-  gateway = await startLibrary({}, [], { PUBLIC_URL: "https://library.example" });
+  const exchange = async () => ({ token: await gateway.token(newId(), ["reader", "admin"]) });
+  const answers = { "accounts.exchange": exchange };
+  gateway = await startLibrary(answers, [], { PUBLIC_URL: "https://library.example" });
   origin = `http://127.0.0.1:${gateway.port}`;
   browser = await Browser.start();
 }, 300_000);
@@ -25,6 +29,16 @@ const operationsFor = async (token?: string): Promise<number> => {
   const { json } = await gateway.http("GET", "/openapi.json", token === undefined ? {} : { token });
   return Object.values<object>(json.paths).flatMap(methods => Object.keys(methods)).length;
 };
+
+/** Tries an operation that is for people, and gives back what the page shows of the answer. */
+async function answerOfShelf(page: Page): Promise<string> {
+  const shelf = "#operations-shelves-getShelf";
+  await page.click(`${shelf} .opblock-summary-control`);
+  await page.click(`${shelf} .try-out__btn`);
+  await page.click(`${shelf} .execute`);
+  await page.until(`${count(`${shelf} .live-responses-table .response`)} > 0`);
+  return page.evaluate(`document.querySelector("${shelf} .live-responses-table .response").innerText`);
+}
 
 test("the page shows every operation, calls only this origin, and its policy blocks nothing of it", async () => {
   const page = await browser.open(`${origin}/docs`);
@@ -56,14 +70,25 @@ test("an operation can be tried with a token, and the token shows the operations
     await page.evaluate(`document.querySelector('[data-is-open="false"]')?.click()`);
   await page.until(`${count(".opblock")} === ${await operationsFor(token)}`);
 
-  await page.click("#operations-shelves-getShelf .opblock-summary-control");
-  await page.click("#operations-shelves-getShelf .try-out__btn");
-  await page.click("#operations-shelves-getShelf .execute");
-  await page.until(`${count("#operations-shelves-getShelf .live-responses-table .response")} > 0`);
-  const answer = `document.querySelector("#operations-shelves-getShelf .live-responses-table .response").innerText`;
-  expect(await page.evaluate(answer)).toMatch(/^200[^]*"items": \[\]/);
+  expect(await answerOfShelf(page)).toMatch(/^200[^]*"items": \[\]/);
   expect(gateway.reached.at(-1)).toMatchObject({ action: "shelves.get" });
   expect(await page.blocked()).toEqual([]);
+}, 120_000);
+
+test("the page is signed in by the session of its browser, the one that its address names", async () => {
+  // Chromium holds 127.0.0.1 for safe enough to take a secure cookie.
+  const page = await browser.open(`${origin}/problems/not-found`);
+  await page.evaluate(`document.cookie = "__Host-valence-desk=${"v".repeat(43)}; Secure; Path=/"`);
+  for (const [path, token] of [
+    ["/docs", undefined],
+    ["/docs?session=desk", await gateway.token(newId(), ["reader", "admin"])],
+  ] as const) {
+    await page.show(origin + path);
+    await page.until(`${count(".opblock-tag")} > 0`);
+    await page.evaluate(`document.querySelectorAll('[data-is-open="false"]').forEach(tag => tag.click())`);
+    await page.until(`${count(".opblock")} === ${await operationsFor(token)}`);
+  }
+  expect(await answerOfShelf(page)).toMatch(/^200/);
 }, 120_000);
 
 test("files of the page are kept for a year under the URL of their version, and compressed; the page is asked for", async () => {

@@ -46,6 +46,9 @@ const pageOf = (title: string, urlOf: (name: string) => string, script: string):
 <title>${escaped(title)}</title>
 <link rel="icon" href="${urlOf("favicon-32x32.png")}">
 <link rel="stylesheet" href="${urlOf("swagger-ui.css")}">
+<div class="swagger-ui"><p class="wrapper">
+<a href="/problems">Errors</a> · <a href="/asyncapi.json">Events (AsyncAPI)</a> · <a href="/openapi.json">Description (OpenAPI)</a>
+</p></div>
 <div id="api"></div>
 <noscript>This page needs JavaScript. The description itself is at <a href="/openapi.json">/openapi.json</a>.</noscript>
 <script src="${urlOf("swagger-ui-bundle.js")}"></script>

@@ -1,11 +1,15 @@
-// Runs in the browser, on `/docs`: shows the API's description with Swagger UI, and again, with the operations that the
-// user may use, when somebody enters an access token. The description's server is replaced by this origin, the only one
+// Runs in the browser, on `/docs`: shows the API's description with Swagger UI, with the operations of the person whose session this
+// browser has, and again when somebody enters an access token. `/docs?session=<name>` uses another session than the usual one. The description's server is replaced by this origin, the only one
 // that the page's Content-Security-Policy lets it call.
-/* global SwaggerUIBundle, document, fetch, location */
+/* global SwaggerUIBundle, URLSearchParams, document, fetch, location */
+
+/** The header that names the session, for every request of the page. */
+const session = new URLSearchParams(location.search).get("session");
+const OF_SESSION = session === null ? {} : { "X-Session": session };
 
 /** @param {string | undefined} token */
 async function readDescription(token) {
-  const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  const headers = { ...OF_SESSION, ...(token !== undefined && { Authorization: `Bearer ${token}` }) };
   const response = await fetch("/openapi.json", { headers });
   const description = await response.json();
   return response.ok ? { ...description, servers: [{ url: location.origin }] } : undefined;
@@ -50,5 +54,6 @@ SwaggerUIBundle({
   validatorUrl: null,
   // A token lives as long as the page.
   persistAuthorization: false,
+  requestInterceptor: request => ({ ...request, headers: { ...request.headers, ...OF_SESSION } }),
   plugins: [readsAgain],
 });

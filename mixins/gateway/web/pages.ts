@@ -36,7 +36,7 @@ interface Log {
  * Never of a page, though they may be served nowhere: with INTERNAL_ROUTES=internal, `/metrics` is not on this port. So are
  * files at the root and hidden ones; further down a dot may be part of an id (`/desk/loans/shelf.42`).
  */
-const RESERVED = /^\/(?:api|assets|docs|health|metrics)(?:\/|$)|^\/[^/]*\.[^/]*$|\/\./;
+const RESERVED = /^\/(?:api|assets|docs|guide|health|metrics|problems)(?:\/|$)|^\/[^/]*\.[^/]*$|\/\./;
 export const ASSETS = "/assets/";
 
 export class Pages {
