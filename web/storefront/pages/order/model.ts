@@ -1,5 +1,5 @@
 // An order as its customer reads it.
-import type { Tone } from "../../../kit/status.tsx";
+import type { Tone } from "../../../kit/tone.ts";
 
 export type Status = "placed" | "stock_reserved" | "paid" | "confirmed" | "shipped" | "rejected" | "cancelled";
 export interface Ordered {
