@@ -1,7 +1,7 @@
 // The API as the pages call it: the typed client, with the cookie of a session that no script sees.
 import { cookies, createClient, type Client, type RowOf } from "../client/index.ts";
 
-export { ProblemError } from "../client/index.ts";
+export { ProblemError, type AnswerOf, type InputOf } from "../client/index.ts";
 export type Api = Client;
 export type Product = RowOf<Client["products"]["list"]>;
 

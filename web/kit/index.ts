@@ -20,4 +20,4 @@ export { listen, liveState } from "./live.ts";
 export { SignInForm } from "./sign-in.tsx";
 export { kept } from "./kept.ts";
 export { reloadOnRelease } from "./reload.ts";
-export { textIn } from "./form.ts";
+export { focusFault, textIn } from "./form.ts";

@@ -1,28 +1,32 @@
-// A value that the browser remembers, as a signal. Where storage is refused it lives as long as the page.
+// A value that the browser remembers, as a signal; for good, or `session`: as long as the tab. Where storage is refused it lives as
+// long as the page.
 import { effect, signal, type Signal } from "@preact/signals";
 
-export function kept<T>(name: string, initial: T): Signal<T> {
-  const value = signal<T>((read(name) as T | undefined) ?? initial);
+type Place = "local" | "session";
+const storageOf = (place: Place): Storage => (place === "local" ? localStorage : sessionStorage);
+
+export function kept<T>(name: string, initial: T, place: Place = "local"): Signal<T> {
+  const value = signal<T>((read(name, place) as T | undefined) ?? initial);
   let isFirst = true;
   effect(() => {
     const text = JSON.stringify(value.value);
     if (isFirst) return void (isFirst = false);
     try {
-      localStorage.setItem(name, text);
+      storageOf(place).setItem(name, text);
     } catch {
       // Full, or refused.
     }
   });
   // Another tab has changed it.
   addEventListener("storage", event => {
-    if (event.key === name) value.value = (read(name) as T | undefined) ?? initial;
+    if (place === "local" && event.key === name) value.value = (read(name, place) as T | undefined) ?? initial;
   });
   return value;
 }
 
-function read(name: string): unknown {
+function read(name: string, place: Place): unknown {
   try {
-    const text = localStorage.getItem(name);
+    const text = storageOf(place).getItem(name);
     return text === null ? undefined : JSON.parse(text);
   } catch {
     return undefined;

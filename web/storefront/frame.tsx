@@ -1,15 +1,31 @@
+import { signal } from "@preact/signals";
 import { useLocation } from "preact-iso";
 import { ButtonLink, Icon, textIn, ThemeSwitch, toast } from "../kit/index.ts";
 import { Button } from "../kit/button.tsx";
-import { cart, countOf } from "./cart.ts";
+import { cart, forgetCart } from "./cart.ts";
+import { countOf } from "./cart-lines.ts";
+import { forgetDraft } from "./draft.ts";
+import { signInAt } from "./back.ts";
 import { session } from "./shop.ts";
 
 export function Header() {
-  const { path, query, route } = useLocation();
+  const { url, query, route } = useLocation();
   const search = (event: SubmitEvent): void => {
     event.preventDefault();
     const q = textIn(event, "q").trim();
     route(q ? `/search?${new URLSearchParams({ q })}` : "/");
+  };
+  const signOut = async (): Promise<void> => {
+    try {
+      await session.signOut();
+    } catch {
+      return toast("You are still signed in: the shop does not answer. Try it again.");
+    }
+    // What was the account's stays with the account.
+    forgetCart();
+    forgetDraft();
+    toast("You are signed out.");
+    route("/");
   };
   const user = session.user.value;
   const count = countOf(cart.value);
@@ -34,20 +50,16 @@ export function Header() {
         </form>
         <nav class="row account" aria-label="Yours">
           {user ? (
-            <Button
-              kind="quiet"
-              onClick={async () => {
-                await session.signOut();
-                toast("You are signed out.");
-              }}
-            >
-              <Icon name="person" /> <span class="roomy">Sign out {user.name}</span>
-            </Button>
+            <>
+              <ButtonLink kind="quiet" href="/orders">
+                <Icon name="box" /> <span class="roomy">Orders</span>
+              </ButtonLink>
+              <Button kind="quiet" onClick={signOut}>
+                <Icon name="person" /> <span class="roomy">Sign out</span>
+              </Button>
+            </>
           ) : (
-            <ButtonLink
-              kind="quiet"
-              href={path === "/sign-in" ? "/sign-in" : `/sign-in?${new URLSearchParams({ back: path })}`}
-            >
+            <ButtonLink kind="quiet" href={signInAt(url)}>
               <Icon name="person" /> <span class="roomy">Sign in</span>
             </ButtonLink>
           )}
@@ -65,6 +77,17 @@ export function Header() {
     </header>
   );
 }
+
+const isOffline = signal(!navigator.onLine);
+addEventListener("offline", () => (isOffline.value = true));
+addEventListener("online", () => (isOffline.value = false));
+
+/** Said once for all pages: each goes on by itself when the line is back. */
+export const Offline = () => (
+  <div class="offline" role="status">
+    {isOffline.value && <p>You are offline. What you see may be old; nothing that you have typed is lost.</p>}
+  </div>
+);
 
 export const Footer = () => (
   <footer class="foot">

@@ -4,13 +4,17 @@ import { render } from "preact";
 import { ErrorBoundary, lazy, LocationProvider, Route, Router } from "preact-iso";
 import { reloadOnRelease, Toasts } from "../kit/index.ts";
 import "./storefront.css";
-import { Footer, Header } from "./frame.tsx";
+import { Footer, Header, Offline } from "./frame.tsx";
 import List from "./pages/list/view.tsx";
 import { session } from "./shop.ts";
 
 const Product = lazy(() => import("./pages/product/view.tsx"));
 const SignIn = lazy(() => import("./pages/sign-in/view.tsx"));
+const Register = lazy(() => import("./pages/register/view.tsx"));
 const Cart = lazy(() => import("./pages/cart/view.tsx"));
+const Checkout = lazy(() => import("./pages/checkout/view.tsx"));
+const Order = lazy(() => import("./pages/order/view.tsx"));
+const Orders = lazy(() => import("./pages/orders/view.tsx"));
 const Gone = lazy(() => import("./pages/gone.tsx"));
 
 /** Addresses of others on this host: a click on one loads it. */
@@ -22,6 +26,7 @@ const App = () => (
       Skip to the content
     </a>
     <Header />
+    <Offline />
     <main id="content" class="page" tabIndex={-1}>
       <ErrorBoundary>
         <Router>
@@ -30,7 +35,11 @@ const App = () => (
           <Route path="/categories/:category" component={List} />
           <Route path="/products/:id" component={Product} />
           <Route path="/cart" component={Cart} />
+          <Route path="/checkout" component={Checkout} />
+          <Route path="/orders" component={Orders} />
+          <Route path="/orders/:id" component={Order} />
           <Route path="/sign-in" component={SignIn} />
+          <Route path="/register" component={Register} />
           <Route default component={Gone} />
         </Router>
       </ErrorBoundary>

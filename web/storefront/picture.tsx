@@ -18,20 +18,39 @@ const DRAWINGS: Readonly<Record<string, string>> = {
 };
 const BOX = "M30 40l20-10 20 10v24L50 74 30 64zM30 40l20 10 20-10M50 50v24";
 
-/** The picture of a product; a drawing where it has none. It says nothing that the name beside it does not. */
+/** Widths that the shop makes of a picture, in pixels. */
+const WIDTHS = [160, 320, 480, 640, 960, 1_280];
+const sourcesOf = (id: string, format: string): string =>
+  WIDTHS.map(width => `/images/${id}/${width}.${format} ${width}w`).join(", ");
+
+/**
+ * The picture of a product; a drawing where it has none. It says nothing that the name beside it does not. `sizes`: its width on the
+ * page, for the browser's choice.
+ */
 export function Picture({
-  product,
-  large = false,
+  product: { id, image, sku, category },
+  sizes = "(max-width: 480px) 45vw, 14rem",
+  isFirst = false,
 }: {
-  readonly product: Pick<Product, "image" | "sku" | "category">;
-  readonly large?: boolean | undefined;
+  readonly product: Pick<Product, "id" | "image" | "sku" | "category">;
+  readonly sizes?: string | undefined;
+  /** It is what the page is about: loaded at once. */
+  readonly isFirst?: boolean | undefined;
 }) {
-  const { image, sku, category } = product;
   if (image !== undefined)
     return (
-      <div class="picture">
-        <img src={image} alt="" loading={large ? "eager" : "lazy"} decoding="async" width="600" height="600" />
-      </div>
+      <picture class={`picture tone-${toneOf(sku)}`}>
+        <source type="image/avif" srcSet={sourcesOf(id, "avif")} sizes={sizes} />
+        <source type="image/webp" srcSet={sourcesOf(id, "webp")} sizes={sizes} />
+        <img
+          src={`/images/${id}/640.jpg`}
+          alt=""
+          loading={isFirst ? "eager" : "lazy"}
+          decoding="async"
+          width="600"
+          height="600"
+        />
+      </picture>
     );
   return (
     <div class={`picture tone-${toneOf(sku)}`}>

@@ -1,5 +1,5 @@
 import { Button } from "../kit/index.ts";
-import { QUANTITY_MAX } from "./cart.ts";
+import { QUANTITY_MAX } from "./cart-lines.ts";
 
 /** How many: by steps, or typed. `label` names the product. */
 export function Quantity({
@@ -7,14 +7,17 @@ export function Quantity({
   value,
   onChange,
   min = 1,
+  max = QUANTITY_MAX,
 }: {
   readonly label: string;
   readonly value: number;
   readonly onChange: (value: number) => void;
   readonly min?: number | undefined;
+  /** As many as there are. */
+  readonly max?: number | undefined;
 }) {
   const set = (next: number): void => {
-    if (Number.isInteger(next)) onChange(Math.min(QUANTITY_MAX, Math.max(min, next)));
+    if (Number.isInteger(next)) onChange(Math.max(min, Math.min(max, next)));
   };
   return (
     <div class="quantity" role="group" aria-label={`Quantity of ${label}`}>
@@ -26,14 +29,14 @@ export function Quantity({
         inputMode="numeric"
         aria-label="Quantity"
         min={min}
-        max={QUANTITY_MAX}
+        max={max}
         value={value}
         onChange={({ currentTarget }) => {
           set(currentTarget.valueAsNumber);
           currentTarget.value = `${value}`;
         }}
       />
-      <Button aria-label="One more" disabled={value >= QUANTITY_MAX} onClick={() => set(value + 1)}>
+      <Button aria-label="One more" disabled={value >= max} onClick={() => set(value + 1)}>
         +
       </Button>
     </div>

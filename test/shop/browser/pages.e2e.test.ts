@@ -5,6 +5,7 @@ import { until } from "@valence/runtime/testing";
 import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import { ADMIN } from "../support/peopled-shop.ts";
 import { Shop } from "../support/shop.ts";
+import { heading, press, toCheckout, type, typeAddress } from "./journeys.ts";
 import { screens } from "./screens.ts";
 import { Visitor, WIDTHS, type Paints, type Screen, type Width } from "./visitor.ts";
 
@@ -68,6 +69,76 @@ test.each(views)(
     }
   },
 );
+
+test("by keyboard, a guest finds a product, makes an account on the way, orders although the answer is lost, and sees it confirmed", async () => {
+  const tab = await visitor.tab("guest");
+  const { page } = tab;
+  try {
+    await toCheckout(page, "Harbour");
+    await press(page, /^Make an account$/);
+    await heading(page, /^Make an account$/);
+    await type(page, /^Your name$/, "Grace");
+    await type(page, /^E-mail address$/, "grace@example.org");
+    await type(page, /^Password$/, "correct horse battery");
+    await page.keyboard.press("Enter");
+    await typeAddress(page);
+    // The order is placed, and its answer does not reach the page.
+    const keys: (string | undefined)[] = [];
+    await page.route("**/api/v1/orders", async route => {
+      keys.push(route.request().headers()["idempotency-key"]);
+      await route.fetch();
+      await route.fulfill({ status: 504, contentType: "application/problem+json", body: "{}" });
+    });
+    await press(page, /^Order and pay/);
+    await page.getByRole("heading", { name: "We do not know yet" }).waitFor();
+    await page.unroute("**/api/v1/orders");
+    page.on("request", request => {
+      if (request.method() === "POST") keys.push(request.headers()["idempotency-key"]);
+    });
+    // What is open outlives a reload.
+    await page.reload();
+    await press(page, /^Ask again$/);
+    await heading(page, /confirmed|on its way/);
+    expect(new Set(keys).size).toBe(1);
+    await press(page, /^See all your orders$/);
+    await heading(page, /^Your orders$/);
+    await until("the one order is listed", async () => (await page.locator("tbody tr").count()) === 1);
+    expect(await tab.faults()).toEqual([]);
+  } finally {
+    await tab.close();
+  }
+});
+
+// The ordinary run has one journey: each costs it seconds.
+const whole = isWhole ? test : test.skip;
+whole("a price that went up is agreed to before it is charged, and a declined card keeps the cart", async () => {
+  const tab = await visitor.tab("customer");
+  const { page } = tab;
+  try {
+    await toCheckout(page, "Camp Mug");
+    await typeAddress(page);
+    await page.getByLabel(/declined/).check();
+    await page.getByRole("button", { name: /Order and pay/, disabled: false }).waitFor();
+    await page.route("**/api/v1/orders", async route => {
+      const body = route.request().postDataJSON() as { expectedTotal: { amount: number } };
+      body.expectedTotal.amount--;
+      await route.continue({ postData: JSON.stringify(body) });
+    });
+    await press(page, /^Order and pay/);
+    await page.getByText("The total has changed").waitFor();
+    await page.unroute("**/api/v1/orders");
+    await page.getByRole("button", { name: /^Order for/ }).press("Enter");
+    await heading(page, /^Your card was declined$/);
+    await press(page, /^Try another card$/);
+    await page.getByLabel(/Card that pays/).check();
+    expect(await page.getByLabel("Street and number").inputValue()).toBe("1 Main St");
+    await press(page, /^Order and pay/);
+    await heading(page, /confirmed|on its way/);
+    expect(await tab.faults()).toEqual([]);
+  } finally {
+    await tab.close();
+  }
+});
 
 /** Bytes as they are sent; a screen of the console may bring 15 kB of its own. */
 const budgetOf = ({ name }: Screen): { script: number; style: number } =>

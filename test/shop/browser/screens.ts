@@ -7,6 +7,12 @@ const firstProduct = async ({ url }: Visited): Promise<string> => {
   return `/products/${rows[0]!.id}`;
 };
 
+const addToCart: Screen["before"] = async page => {
+  await page.getByRole("button", { name: "Add to cart" }).click();
+  await page.getByRole("button", { name: "See the cart" }).click();
+  await page.getByRole("link", { name: "To the checkout" }).click();
+};
+
 export const screens: readonly Screen[] = [
   { name: "home", path: "/", as: "guest", ready: ".products .product h2", isEntry: true },
   { name: "category", path: "/categories/tea?sort=-price", as: "guest", ready: ".products .product h2" },
@@ -24,6 +30,24 @@ export const screens: readonly Screen[] = [
   },
   { name: "cart-empty", path: "/cart", as: "guest", ready: ".empty" },
   { name: "sign-in", path: "/sign-in", as: "guest", ready: "form.stack" },
+  { name: "register", path: "/register", as: "guest", ready: "form.stack" },
+  { name: "checkout-guest", path: "/checkout", as: "guest", ready: ".empty" },
+  { name: "checkout", path: firstProduct, as: "customer", ready: "fieldset", before: addToCart },
+  {
+    name: "order",
+    path: firstProduct,
+    as: "customer",
+    ready: ".notice.good",
+    before: async (page, shop) => {
+      await addToCart(page, shop);
+      await page.getByLabel("Street and number").fill("1 Main St");
+      await page.getByLabel("Postal code").fill("N1 9GU");
+      await page.getByLabel("Town or city").fill("London");
+      await page.getByRole("button", { name: /Order and pay/ }).click();
+    },
+  },
+  { name: "order-none", path: "/orders/0190a0a0-0000-7000-8000-000000000000", as: "customer", ready: ".empty" },
+  { name: "orders", path: "/orders", as: "customer", ready: ".empty, .table" },
   { name: "not-found", path: "/nowhere/at/all", as: "guest", ready: ".empty" },
   { name: "console-sign-in", path: "/console", as: "guest", ready: "form" },
   { name: "console-overview", path: "/console", as: "operator", ready: ".empty, .table, .notice", isEntry: true },

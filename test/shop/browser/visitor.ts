@@ -123,7 +123,7 @@ export class Tab {
     await page.addInitScript(COLLECT);
     page.on("console", message => {
       // A refusal that the page itself tells of is no error of the page.
-      if (message.type() === "error" && !/Failed to load resource.* 4\d\d/.test(message.text()))
+      if (message.type() === "error" && !/Failed to load resource.* (4\d\d|504)/.test(message.text()))
         tab.#wrong.push(`console: ${message.text()}`);
     });
     page.on("pageerror", error => tab.#wrong.push(`exception: ${error.message}`));

@@ -1,18 +1,22 @@
-import { Button, ButtonLink, Empty, Money, toast, usePage } from "../../../kit/index.ts";
-import { Icon } from "../../../kit/icon.tsx";
-import { cart, countOf, totalOf, withQuantity, type Line } from "../../cart.ts";
+import { Button, ButtonLink, Empty, Failure, Icon, Money, toast, usePage } from "../../../kit/index.ts";
+import { setQuantity } from "../../cart.ts";
+import { countOf, isBlocked, thingsSay, totalOf, type CheckedLine } from "../../cart-lines.ts";
+import { Changes, useCartNow } from "../../now.tsx";
 import { Picture } from "../../picture.tsx";
 import { Quantity } from "../../quantity.tsx";
+import { session } from "../../shop.ts";
 
 export default function CartPage() {
   const heading = usePage("Cart");
-  const lines = cart.value;
+  const { lines, now } = useCartNow();
   const total = totalOf(lines);
+  const blocked = isBlocked(lines);
   return (
     <div class="stack loose">
       <h1 ref={heading} tabIndex={-1}>
         Cart
       </h1>
+      {now.error && <Failure error={now.error} asOf={now.asOf} onRetry={now.reload} />}
       {lines.length === 0 ? (
         <Empty
           title="Your cart is empty"
@@ -23,7 +27,9 @@ export default function CartPage() {
             </ButtonLink>
           }
         >
-          What you add is kept here, on this device, until you order it.
+          {session.user.value
+            ? "What you add is kept with your account, on every device."
+            : "What you add is kept here, on this device, and comes along when you sign in."}
         </Empty>
       ) : (
         <div class="with-side">
@@ -42,9 +48,20 @@ export default function CartPage() {
               )}
             </div>
             <p class="soft small">
-              {countOf(lines)} {countOf(lines) === 1 ? "thing" : "things"}. Prices and stock are checked again before
-              you pay.
+              {thingsSay(countOf(lines))}.{" "}
+              {total ? "Prices and stock are checked again when you order." : "They are priced in several currencies."}
             </p>
+            {blocked && (
+              <p class="small" role="status">
+                Something has changed: see the lines that are marked. The rest can be ordered without them.
+              </p>
+            )}
+            {total && !blocked && (
+              <ButtonLink kind="primary" full href="/checkout">
+                To the checkout
+              </ButtonLink>
+            )}
+            {!total && <p class="small">Order the things of one currency first, and then the others.</p>}
           </section>
         </div>
       )}
@@ -52,27 +69,24 @@ export default function CartPage() {
   );
 }
 
-function Row({ product, quantity }: Line) {
+function Row(line: CheckedLine) {
+  const { product, quantity } = line;
   const remove = (): void => {
-    const before = cart.peek();
-    cart.value = withQuantity(before, product, 0);
-    toast(`${product.name} is out of your cart.`, { label: "Undo", run: () => (cart.value = before) });
+    setQuantity(product, 0);
+    toast(`${product.name} is out of your cart.`, { label: "Undo", run: () => setQuantity(product, quantity) });
   };
   const { amount, currency } = product.price;
   return (
     <li>
-      <Picture product={product} />
+      <Picture product={product} sizes="5.5rem" />
       <div class="stack tight">
         <a href={`/products/${product.id}`}>{product.name}</a>
         <span class="soft small">
           <Money {...product.price} /> each
         </span>
+        <Changes {...line} />
         <div class="row">
-          <Quantity
-            label={product.name}
-            value={quantity}
-            onChange={value => (cart.value = withQuantity(cart.peek(), product, value))}
-          />
+          <Quantity label={product.name} value={quantity} onChange={value => setQuantity(product, value)} />
           <Button kind="quiet" size="small" aria-label={`Remove ${product.name}`} onClick={remove}>
             <Icon name="close" /> Remove
           </Button>

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { inputOf, shownBy, titleOf } from "./model.ts";
+import { inputOf, nearTo, scarcity, shownBy, titleOf } from "./model.ts";
 
 test("an address is shown as it says, and what the API would refuse is left out", () => {
   expect(shownBy({ q: " mug ", sort: "-price", page: "3" }, "mugs")).toEqual({
@@ -23,4 +23,20 @@ test("a search names its words, a category itself, the front page nothing", () =
   expect(titleOf(shownBy({ q: "mug" }, undefined))).toBe("“mug”");
   expect(titleOf(shownBy({}, "tea"))).toBe("Tea");
   expect(titleOf(shownBy({}, undefined))).toBe("");
+});
+
+test("a card says what is scarce, and nothing where there is plenty or nobody knows", () => {
+  expect([undefined, 10, 3, 0].map(available => scarcity(available)?.says)).toEqual([
+    undefined,
+    undefined,
+    "Only 3 left",
+    "Sold out",
+  ]);
+});
+
+test("a search without a hit is near to the categories that it may have meant", () => {
+  const categories = ["mugs", "coffee", "lamps", "textiles"];
+  expect(nearTo("blue MGU", categories)).toEqual(["mugs"]);
+  expect(nearTo("lampe, coffe", categories)).toEqual(["coffee", "lamps"]);
+  expect(nearTo("zeppelin", categories)).toEqual([]);
 });

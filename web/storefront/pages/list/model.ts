@@ -42,3 +42,29 @@ export function titleOf({ q, category }: Shown): string {
   if (category !== undefined) return category.charAt(0).toUpperCase() + category.slice(1);
   return "";
 }
+
+/** Pieces below which a card says how many are left. */
+const SCARCE_BELOW = 10;
+/** What a card says about the stock; nothing where there is plenty, or it is not known. */
+export function scarcity(
+  available: number | undefined,
+): { readonly says: string; readonly isOut: boolean } | undefined {
+  if (available === undefined || available >= SCARCE_BELOW) return undefined;
+  return available <= 0 ? { says: "Sold out", isOut: true } : { says: `Only ${available} left`, isOut: false };
+}
+
+/** Categories whose name begins as a word of the search does, or has the same letters: `lampe`, `mgu`. */
+export function nearTo(q: string, categories: readonly string[]): readonly string[] {
+  const words = q
+    .toLowerCase()
+    .split(/[^\p{L}\p{N}]+/u)
+    .filter(word => word.length >= 3);
+  return categories.filter(category =>
+    words.some(word => {
+      const name = category.toLowerCase();
+      const stem = name.replace(/s$/, "");
+      return name.startsWith(word.slice(0, 3)) || letters(word) === letters(stem) || letters(word) === letters(name);
+    }),
+  );
+}
+const letters = (word: string): string => word.split("").sort().join("");

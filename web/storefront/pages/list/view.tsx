@@ -1,23 +1,28 @@
 // Front page, category and search: a list of products.
 import { useLocation, useRoute } from "preact-iso";
+import { useEffect } from "preact/hooks";
 import {
   ButtonLink,
   Empty,
+  kept,
   Loaded,
   Money,
   Pager,
   Select,
   Skeleton,
+  Status,
   usePage,
   useQuery,
   useResource,
 } from "../../../kit/index.ts";
 import type { Product } from "../../../api.ts";
+import { stockOf } from "../../cart.ts";
 import { Picture } from "../../picture.tsx";
 import { shop } from "../../shop.ts";
-import { inputOf, PAGE_SIZE, shownBy, SORTS, titleOf } from "./model.ts";
+import { inputOf, nearTo, PAGE_SIZE, scarcity, shownBy, SORTS, titleOf } from "./model.ts";
 
-const CATEGORIES = ["mugs", "coffee", "tea", "notebooks", "desk", "lamps", "textiles", "bags"];
+/** Categories as the shop has them; those of the last visit at once. */
+const categories = kept<readonly string[]>("categories", []);
 
 export default function List() {
   const { params } = useRoute();
@@ -30,6 +35,16 @@ export default function List() {
   const products = useResource(JSON.stringify(shown), signal => shop.products.list(inputOf(shown), { signal }), {
     keeps: true,
   });
+  const skus = products.data?.rows.map(({ sku }) => sku) ?? [];
+  // The list may come from a cache, the stock does not.
+  const stock = useResource(skus.join(), signal => stockOf(skus, signal), { keeps: true });
+  useEffect(() => {
+    // Those of the last visit stand where it is not answered.
+    shop.categories.list().then(
+      ({ rows }) => (categories.value = rows.map(({ category }) => category)),
+      () => {},
+    );
+  }, []);
   return (
     <div class="stack loose">
       {isFront ? (
@@ -44,23 +59,14 @@ export default function List() {
           {title || "All products"}
         </h1>
       )}
-      <div class="row ends">
-        <nav class="chips" aria-label="Categories">
-          <a class="chip" href="/" aria-current={path === "/" ? "page" : undefined}>
-            Everything
-          </a>
-          {CATEGORIES.map(category => (
-            <a
-              key={category}
-              class="chip"
-              href={`/categories/${category}`}
-              aria-current={shown.category === category ? "page" : undefined}
-            >
-              {category}
-            </a>
-          ))}
-        </nav>
-      </div>
+      <nav class="chips" aria-label="Categories">
+        <a class="chip" href="/" aria-current={path === "/" ? "page" : undefined}>
+          Everything
+        </a>
+        {categories.value.map(category => (
+          <CategoryLink key={category} category={category} isHere={shown.category === category} />
+        ))}
+      </nav>
       <Loaded of={products} skeleton={<Skeletons />}>
         {({ rows, total }) =>
           total === 0 ? (
@@ -76,7 +82,7 @@ export default function List() {
               {shown.q !== undefined
                 ? `No product has “${shown.q}” in its name or description.`
                 : "This category is empty."}{" "}
-              Try another word, or one of the categories above.
+              <Near q={shown.q} />
             </Empty>
           ) : (
             <section class="stack loose" aria-label="Products">
@@ -101,7 +107,7 @@ export default function List() {
               </div>
               <ul class="products">
                 {rows.map(product => (
-                  <Card key={product.id} {...product} />
+                  <Card key={product.id} product={product} available={stock.data?.[product.sku]} />
                 ))}
               </ul>
               <Pager
@@ -118,9 +124,35 @@ export default function List() {
   );
 }
 
-const Card = (product: Product) => (
+const CategoryLink = ({ category, isHere }: { readonly category: string; readonly isHere?: boolean }) => (
+  <a class="chip" href={`/categories/${encodeURIComponent(category)}`} aria-current={isHere ? "page" : undefined}>
+    {category}
+  </a>
+);
+
+/** The categories that are near to a search without a hit; all of them stand above. */
+function Near({ q = "" }: { readonly q: string | undefined }) {
+  const near = nearTo(q, categories.value);
+  if (near.length === 0) return <>Try another word, or one of the categories above.</>;
+  return (
+    <>
+      Try another word, or look in{" "}
+      {near.map(category => (
+        <CategoryLink key={category} category={category} />
+      ))}
+    </>
+  );
+}
+
+interface CardProps {
+  readonly product: Product;
+  /** Undefined where it is not known. */
+  readonly available: number | undefined;
+}
+const Card = ({ product, available }: CardProps) => (
   <li class="product">
     <Picture product={product} />
+    <Scarce available={available} />
     <h2>
       <a href={`/products/${product.id}`}>{product.name}</a>
     </h2>
@@ -129,6 +161,16 @@ const Card = (product: Product) => (
     </span>
   </li>
 );
+
+function Scarce({ available }: Pick<CardProps, "available">) {
+  const scarce = scarcity(available);
+  if (scarce === undefined) return null;
+  return (
+    <span class="scarce">
+      <Status tone={scarce.isOut ? "bad" : "warn"}>{scarce.says}</Status>
+    </span>
+  );
+}
 
 const Skeletons = () => (
   <div class="products" role="status" aria-label="Loading products">

@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { useLocation, useRoute } from "preact-iso";
 import {
   Button,
@@ -13,7 +14,8 @@ import {
   useResource,
 } from "../../../kit/index.ts";
 import type { Product } from "../../../api.ts";
-import { cart, quantityOf, withQuantity } from "../../cart.ts";
+import { cart, setQuantity } from "../../cart.ts";
+import { QUANTITY_MAX, quantityOf } from "../../cart-lines.ts";
 import { Picture } from "../../picture.tsx";
 import { Quantity } from "../../quantity.tsx";
 import { shop } from "../../shop.ts";
@@ -52,7 +54,7 @@ export default function ProductPage() {
             </ol>
           </nav>
           <div class="detail">
-            <Picture product={data} large />
+            <Picture product={data} sizes="(max-width: 720px) 90vw, 40rem" isFirst />
             <div class="stack">
               <h1 ref={heading} tabIndex={-1}>
                 {data.name}
@@ -60,9 +62,7 @@ export default function ProductPage() {
               <p class="price">
                 <Money {...data.price} />
               </p>
-              <Stock sku={data.sku} />
-              <p>{data.description}</p>
-              <Add product={data} />
+              <Buy key={data.id} product={data} />
               <p class="soft small">
                 Article <span class="mono">{data.sku}</span>
               </p>
@@ -74,40 +74,80 @@ export default function ProductPage() {
   );
 }
 
-/** Never from a cache: what was there a minute ago may be gone. */
-function Stock({ sku }: { readonly sku: string }) {
+/** Milliseconds between two looks at the shelf. */
+const LOOKS_MS = 15_000;
+
+/** What is on the shelf, looked at again while the page is seen: what was there a minute ago may be gone. */
+function useStock(sku: string) {
   const stock = useResource(sku, signal => shop.stock.get({ sku }, { signal }));
-  const { available } = stock.data ?? {};
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (document.visibilityState === "visible") stock.reload();
+    }, LOOKS_MS);
+    return () => clearInterval(timer);
+  }, [sku]);
+  const available = stock.error?.code === "STOCK_NOT_FOUND" ? 0 : stock.data?.available;
+  return { available, isUnknown: available === undefined && stock.error !== undefined };
+}
+
+function Buy({ product }: { readonly product: Product }) {
+  const { available, isUnknown } = useStock(product.sku);
   return (
-    <p role="status">
-      {available === undefined ? (
-        <Status tone="idle">{stock.error ? "Stock not known just now" : "Looking at the shelf …"}</Status>
-      ) : available <= 0 ? (
-        <Status tone="bad">Sold out</Status>
-      ) : available < 10 ? (
-        <Status tone="warn">Only {available} left</Status>
+    <>
+      <p role="status">
+        {available === undefined ? (
+          <Status tone="idle">{isUnknown ? "Stock not known just now" : "Looking at the shelf …"}</Status>
+        ) : available <= 0 ? (
+          <Status tone="bad">Sold out</Status>
+        ) : available < 10 ? (
+          <Status tone="warn">Only {available} left</Status>
+        ) : (
+          <Status tone="good">In stock</Status>
+        )}
+      </p>
+      <p>{product.description}</p>
+      {available !== undefined && available <= 0 ? (
+        <p class="soft">
+          There is none at the moment. <a href={`/categories/${encodeURIComponent(product.category)}`}>See what else</a>{" "}
+          there is in {product.category}.
+        </p>
       ) : (
-        <Status tone="good">In stock</Status>
+        <Add product={product} available={available ?? QUANTITY_MAX} />
       )}
-    </p>
+    </>
   );
 }
 
-function Add({ product }: { readonly product: Product }) {
+function Add({ product, available }: { readonly product: Product; readonly available: number }) {
   const quantity = useSignal(1);
   const { route } = useLocation();
+  const has = quantityOf(cart.value, product.id);
+  const left = Math.min(available, QUANTITY_MAX) - has;
   const add = (): void => {
-    const before = cart.peek();
-    cart.value = withQuantity(before, product, quantityOf(before, product.id) + quantity.value);
+    setQuantity(product, has + Math.min(quantity.value, left));
     toast(`${product.name} is in your cart.`, { label: "See the cart", run: () => route("/cart") });
+    quantity.value = 1;
   };
   return (
-    <div class="row">
-      <Quantity label={product.name} value={quantity.value} onChange={value => (quantity.value = value)} />
-      <Button kind="primary" onClick={add}>
-        Add to cart
-      </Button>
-    </div>
+    <>
+      <div class="row">
+        <Quantity
+          label={product.name}
+          value={Math.min(quantity.value, Math.max(1, left))}
+          max={Math.max(1, left)}
+          onChange={value => (quantity.value = value)}
+        />
+        <Button kind="primary" disabled={left <= 0} onClick={add}>
+          Add to cart
+        </Button>
+      </div>
+      {has > 0 && (
+        <p class="soft small">
+          {left > 0 ? `${has} of it in your cart.` : `All ${has} that there are, are in your cart.`}{" "}
+          <a href="/cart">See the cart</a>
+        </p>
+      )}
+    </>
   );
 }
 

@@ -1,14 +1,15 @@
 import { useLocation } from "preact-iso";
-import { SignInForm, toast, usePage } from "../../../kit/index.ts";
+import { SignInForm, usePage } from "../../../kit/index.ts";
+import { pathBack, registerAt } from "../../back.ts";
+import { welcome } from "../../entrance.ts";
 import { session } from "../../shop.ts";
-import { pathBack } from "./model.ts";
 
 export default function SignIn() {
   const heading = usePage("Sign in");
-  const { query, route } = useLocation();
+  const { url, query, route } = useLocation();
   const signIn = async (email: string, password: string): Promise<void> => {
     await session.signIn(email, password);
-    toast(`Welcome, ${session.user.peek()!.name}.`);
+    await welcome();
     route(pathBack(query["back"]), true);
   };
   return (
@@ -18,6 +19,9 @@ export default function SignIn() {
       </h1>
       <p class="soft">To order, and to see what you have ordered. Your cart comes along.</p>
       <SignInForm onSignIn={signIn} />
+      <p class="small">
+        New here? <a href={registerAt(url)}>Make an account</a>
+      </p>
     </div>
   );
 }
