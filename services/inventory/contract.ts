@@ -56,7 +56,7 @@ export const contract = defineContract({
     /** The levels of these SKUs; those that were never in stock are left out. */
     levels: {
       params: { skus: Type.Array(ActorId, { minItems: 1, maxItems: 100, uniqueItems: true }) },
-      returns: Type.Object({ rows: Type.Array(Level) }),
+      returns: Type.Object({ rows: Type.Array(Level) }, { title: "StockLevels" }),
     },
     /** Every SKU that was ever in stock, in the order of the SKUs, including those of removed products. */
     list: {

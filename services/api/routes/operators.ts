@@ -7,7 +7,7 @@ const access = ["admin", "viewer"] as const;
 const { list, sales } = contract.actions;
 
 export const operators = [
-  route("GET /ops/orders", "order-views.list", {
+  route("GET /ops/all-orders", "order-views.list", {
     summary: "Orders of all customers, or of one, newest first; in a status, placed in a time",
     access,
     query: omit(list.params, "after"),
