@@ -99,7 +99,7 @@ export const table = {
     overview: "GET /ops/overview",
     search: "GET /ops/search",
     metrics: "GET /ops/metrics",
-    orders: "GET /ops/orders",
+    orders: "GET /ops/all-orders",
     sales: "GET /ops/sales",
     activity: "GET /ops/activity",
     jobs: "GET /ops/jobs",
