@@ -62,7 +62,10 @@ export const consoleJourneys = (place: () => Place): void =>
       await sees(tab, "The card's bank let it expire; Ada knows.");
       expect(await tab.faults()).toEqual([]);
 
-      await keys.enter("Activity");
+      await keys.press("Control+k");
+      await keys.reach("A screen, or an id or the beginning of one");
+      await keys.type("activ");
+      await keys.press("Enter");
       await heading(tab, "Activity");
       await sees(tab, "The card's bank let it expire; Ada knows.");
       await tab.close();
