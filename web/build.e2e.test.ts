@@ -62,7 +62,7 @@ test("the output keeps to the policy: nothing inline, nothing of elsewhere, a ha
   expect(pages).toHaveLength(2);
   for (const page of pages) {
     expect(page).not.toMatch(/<style|\sstyle=|\son\w+=|data:|https?:/);
-    const linked = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url);
+    const linked = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url ?? "");
     expect(linked.filter(url => !/^\/assets\/[\w-]+-[\w-]{8}\.(js|css|svg)$/.test(url))).toEqual([]);
     for (const url of linked) expect(existsSync(join(output, url))).toBe(true);
     expect([...page.matchAll(/<script(?![^>]*\ssrc=)/g)]).toEqual([]);

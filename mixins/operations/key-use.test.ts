@@ -12,6 +12,7 @@ const FOR_KEYS = [
   "compensateSaga",
   "compensateSagas",
   "discardDeadLetter",
+  "discardDeadLetters",
   "noteSaga",
   "pauseIngress",
   "pauseWebhook",
@@ -27,6 +28,8 @@ const FOR_KEYS = [
   "retrySaga",
   "retrySagas",
   "setLogLevel",
+  "startJob",
+  "stopJob",
   "testWebhook",
 ];
 /** A webhook gets events as long as it is there, and whoever has its secret can speak for us. */

@@ -1,8 +1,8 @@
 // The service `ops`: the operator's means to act, and lists of what there is; the views of one saga, an actor's record, timers and
 // so on are in `views/`. Its only data is the log of what was done, and it runs on any node.
 import type { ServiceSchema } from "moleculer";
-import { defineService, type Context, type ListedService } from "../contract/index.ts";
-import { contentBytesMax, newId } from "../kernel/index.ts";
+import { defineService, type Context } from "../contract/index.ts";
+import { newId } from "../kernel/index.ts";
 import { recordingActs, type Act } from "../audit/mixin.ts";
 import { projectionErrors } from "../projection/index.ts";
 import { streamErrors } from "../stream/index.ts";

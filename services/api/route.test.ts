@@ -24,9 +24,11 @@ test("only what a visitor needs is public", () => {
   expect(open.sort()).toEqual([
     "DELETE /api/v1/session",
     "GET /.well-known/jwks.json",
+    "GET /api/v1/categories",
     "GET /api/v1/inventory/:sku",
     "GET /api/v1/products",
     "GET /api/v1/products/:id",
+    "GET /api/v1/stock",
     "GET /api/v2/products",
     "GET /api/v2/products/:id",
     "POST /api/v1/auth/email/verify",
@@ -39,6 +41,9 @@ test("only what a visitor needs is public", () => {
     "POST /api/v1/payments/webhook",
     "POST /api/v1/session",
   ]);
-  for (const { url, access } of routes.filter(({ url }) => url.includes("/ops/")))
-    expect([url, access]).toEqual([url, "admin"]);
+  const operators = ["admin", "viewer"];
+  for (const { url, method, access } of routes.filter(({ url }) => url.includes("/ops/"))) {
+    expect([url, [access].flat().filter(role => !operators.includes(role))]).toEqual([url, []]);
+    if (method !== "GET") expect([url, [access].flat()]).toEqual([url, ["admin"]]);
+  }
 });

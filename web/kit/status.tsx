@@ -1,7 +1,6 @@
 // A state as word, shape and colour: colour alone tells some people nothing.
 import type { ComponentChildren } from "preact";
-
-export type Tone = "good" | "warn" | "bad" | "busy" | "idle";
+import type { Tone } from "./tone.ts";
 
 const SHAPES: Readonly<Record<Tone, string>> = {
   good: "M6 0a6 6 0 1 1 0 12A6 6 0 0 1 6 0z",

@@ -3,7 +3,7 @@ import { Refusal, Unavailable } from "../../kernel/index.ts";
 import { until } from "../../testing/index.ts";
 import { Jobs, limits, type Order, type Part } from "./jobs.ts";
 
-afterEach(() => jest.restoreAllMocks());
+afterEach(() => void jest.restoreAllMocks());
 
 const order = (part: Order["part"], services = ["trips"]): Order => ({
   operation: "retrySagas",
@@ -43,7 +43,7 @@ test("a job goes on part by part, behind what it came to, through every service"
 });
 
 test("a part that fails is tried again, a refusal ends the job and says why", async () => {
-  jest.replaceProperty(limits, "againMs", 1);
+  jest.replaceProperty(limits, "againMs", 1 as never);
   const outcomes = [new Unavailable("AWAY"), { sagas: 1, refused: [], hasMore: false } satisfies Part];
   const part = async (): Promise<Part> => {
     const next = outcomes.shift()!;

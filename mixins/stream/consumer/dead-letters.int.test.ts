@@ -400,7 +400,7 @@ describe("a thousand parked streams", () => {
       expect(await retry(none)).toEqual({ retried: [] });
 
     const count = { consumer: "writer", oldest: expect.any(String), newest: expect.any(String) };
-    const { counts, isPartial } = await broker.call<any, object>("readers.deadLetterCounts");
+    const { counts, isPartial } = await broker.call<any, object>("readers.deadLetterCounts", {});
     expect(counts).toEqual([
       { ...count, error: "ERROR", message: "poison", streams: 15, letters: 45, newestId: expect.any(String) },
       { ...count, error: "ODD", message: "odd", streams: 1, letters: 1, newestId: expect.any(String) },

@@ -12,7 +12,7 @@ const query = (path: string, params: Params): string => {
   const entries = Object.entries(params).filter(([, value]) => value !== undefined);
   return entries.length === 0
     ? path
-    : `${path}?${new URLSearchParams(entries.map(([key, value]) => [key, String(value)]))}`;
+    : `${path}?${new URLSearchParams(entries.map(([key, value]): [string, string] => [key, String(value)]))}`;
 };
 
 /** The screen of each operation that shows something. */

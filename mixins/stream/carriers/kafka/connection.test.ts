@@ -4,7 +4,7 @@ import { KafkaConnection } from "./connection.ts";
 
 test("a node that stops does not wait for brokers that are silent, and takes an answer that comes", async () => {
   const bootstrapBrokers = [`127.0.0.1:${await freePort()}`];
-  const connection = new KafkaConnection(() => ({ clientId: "test", bootstrapBrokers }));
+  const connection = new KafkaConnection(() => ({ clientId: "test", bootstrapBrokers }), "nothing waits");
   const silent = new Promise<string>(() => {});
   const answer = Promise.withResolvers<string>();
   const asked = [silent, answer.promise].map(request => connection.beforeLeaving(request));

@@ -1,5 +1,5 @@
 // One saga as the API tells it.
-import type { Tone } from "../../../kit/status.tsx";
+import type { Tone } from "../../../kit/tone.ts";
 
 export interface ActorLink {
   readonly type: string;

@@ -1,5 +1,5 @@
 // Sagas in a list, as the API tells them, and what an operator narrows them by.
-import type { Tone } from "../../../kit/status.tsx";
+import type { Tone } from "../../../kit/tone.ts";
 
 export interface SagaRow {
   readonly id: string;
