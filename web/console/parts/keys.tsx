@@ -1,13 +1,17 @@
 // Keys that work on every screen. What they open is loaded when somebody presses one.
-import { signal } from "@preact/signals";
-import { ErrorBoundary, lazy } from "preact-iso";
+import { signal, useSignalEffect } from "@preact/signals";
+import type { ComponentType } from "preact";
 import { useEffect } from "preact/hooks";
 import { wantedBy } from "./wanted.ts";
 
 /** What is open above the screen. */
 export const opened = signal<"find" | "keys" | undefined>(undefined);
 
-const Above = lazy(() => import("./above.tsx"));
+const above = signal<ComponentType<{ what: "find" | "keys" }> | undefined>(undefined);
+/** Mounted once it is there, and not before: what is typed at once is not lost to a second mount. */
+async function load(): Promise<void> {
+  above.value ??= (await import("./above.tsx")).default;
+}
 
 export function Keys() {
   useEffect(() => {
@@ -21,5 +25,7 @@ export function Keys() {
     document.addEventListener("keydown", onKeyDown);
     return () => document.removeEventListener("keydown", onKeyDown);
   }, []);
-  return <ErrorBoundary>{opened.value && <Above what={opened.value} />}</ErrorBoundary>;
+  useSignalEffect(() => void (opened.value && load()));
+  const Above = above.value;
+  return opened.value && Above ? <Above what={opened.value} /> : null;
 }

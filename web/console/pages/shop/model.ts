@@ -1,5 +1,5 @@
 // What operators see and change of the shop itself.
-import type { Tone } from "../../../kit/status.tsx";
+import type { Tone } from "../../../kit/tone.ts";
 
 export const TABS = ["orders", "sales", "stock"] as const;
 export type Tab = (typeof TABS)[number];
