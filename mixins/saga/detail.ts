@@ -306,7 +306,7 @@ function saysOf({ saga, state, driver }: Described, next: NextTurn): string {
   if (phase === "completed") return "Completed. There is nothing to do.";
   if (phase === "compensated") return `Taken back, since ${why ?? "an operator said so"}. There is nothing to do.`;
   if (stuck !== undefined) {
-    const forced = isPastPivot(saga, state) ? " with `pastPivot`" : "";
+    const forced = isPastPivot(saga, state) ? " past its point of no return (`pastPivot`)" : "";
     const back = canGoBack(saga, state) ? `, or take it back${forced}` : "";
     return `Stuck: ${stuck}. It waits for a person: mend the cause and retry it${back}.`;
   }

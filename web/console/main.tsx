@@ -7,6 +7,7 @@ import { useEffect } from "preact/hooks";
 import { Button, Check, Icon, reloadOnRelease, showsUtc, ThemeSwitch, Toasts } from "../kit/index.ts";
 import "./console.css";
 import { session } from "./console.ts";
+import { Keys, opened } from "./parts/keys.tsx";
 import { SignIn } from "./pages/sign-in/view.tsx";
 import { screens } from "./screens.ts";
 
@@ -38,6 +39,7 @@ function App() {
           </ErrorBoundary>
         </main>
       </div>
+      <Keys />
       <Toasts />
     </LocationProvider>
   );
@@ -90,6 +92,9 @@ function Side() {
           </ul>
         </nav>
         <div class="stack tight side-foot">
+          <Button size="small" aria-keyshortcuts="Control+K" onClick={() => (opened.value = "find")}>
+            Find anything <kbd>Ctrl K</kbd>
+          </Button>
           <Check
             label="Times in UTC"
             checked={showsUtc.value}

@@ -39,10 +39,19 @@ export const screens: readonly Screen[] = [
     view: lazy(() => import("./pages/projections/view.tsx")),
   },
   { label: "Nodes", path: "/console/nodes", icon: "nodes", view: lazy(() => import("./pages/nodes/view.tsx")) },
+  { label: "Metrics", path: "/console/metrics", icon: "chart", view: lazy(() => import("./pages/metrics/view.tsx")) },
+  { path: "/console/traces/:id", icon: "pulse", view: lazy(() => import("./pages/trace/view.tsx")) },
+  { label: "Shop", path: "/console/shop", icon: "shop", view: lazy(() => import("./pages/shop/view.tsx")) },
   {
     label: "Activity",
     path: "/console/activity",
     icon: "clock",
     view: lazy(() => import("./pages/activity/view.tsx")),
+  },
+  {
+    label: "Settings",
+    path: "/console/settings",
+    icon: "gear",
+    view: lazy(() => import("./pages/settings/view.tsx")),
   },
 ];

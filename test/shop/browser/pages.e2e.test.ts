@@ -5,6 +5,8 @@ import { until } from "@valence/runtime/testing";
 import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import { ADMIN } from "../support/peopled-shop.ts";
 import { Shop } from "../support/shop.ts";
+import { consoleJourneys } from "./console-journeys.ts";
+import { FaultyProvider } from "./faulty-provider.ts";
 import { heading, press, toCheckout, type, typeAddress } from "./journeys.ts";
 import { screens } from "./screens.ts";
 import { Visitor, WIDTHS, type Paints, type Screen, type Width } from "./visitor.ts";
@@ -15,24 +17,39 @@ const pictures = process.env["SCREENSHOTS"];
 /** Milliseconds of a build: it takes two seconds, on a busy machine ten times that. */
 const BUILT_MS = 60_000;
 const CUSTOMER = { email: "ada@example.org", password: "correct horse battery" };
+const VIEWER = { email: "vera@example.org", password: "correct horse battery" };
 let databases: Databases;
+let provider: FaultyProvider;
 let shop: Shop;
 let visitor: Visitor;
 beforeAll(async () => {
   databases = await newDatabases();
   const admin = { ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password };
-  shop = await Shop.start({ ...databases.env, ...admin, WEB: "on", RATE_LIMIT_PERCENT: "0" });
+  provider = await FaultyProvider.start();
+  const settings = { WEB: "on", RATE_LIMIT_PERCENT: "0", PAYMENT_PROVIDER_URL: provider.url };
+  shop = await Shop.start({ ...databases.env, ...admin, ...settings });
   await shop.customer("ada");
+  await addViewer();
   // The start builds them where they are stale. (Within jest's realm the bundler refuses its own options.)
   const page = { headers: { accept: "text/html" } };
   await until("the pages are built", async () => (await fetch(shop.url, page)).status === 200, BUILT_MS);
-  visitor = await Visitor.start({ url: shop.url, customer: CUSTOMER, operator: ADMIN });
+  visitor = await Visitor.start({ url: shop.url, customer: CUSTOMER, operator: ADMIN, viewer: VIEWER });
 }, 300_000);
 afterAll(async () => {
   await visitor?.stop();
   await shop?.stop();
+  await provider?.stop();
   await databases?.remove();
 });
+
+/** Somebody who looks on in the console. */
+async function addViewer(): Promise<void> {
+  const { body } = await shop.request("GET", "/api/v1/me", { token: await shop.customer("vera") });
+  const token = await shop.login(ADMIN.email, ADMIN.password);
+  await shop.request("PATCH", `/api/v1/users/${body.id}`, { token, body: { roles: ["viewer"] } });
+}
+
+consoleJourneys(() => ({ shop, visitor, provider }));
 
 /** The ordinary run looks at these, each at one width. */
 const PART: Readonly<Record<string, Width>> = { home: 360, product: 1280, "console-overview": 360 };

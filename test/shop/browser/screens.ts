@@ -58,6 +58,33 @@ export const screens: readonly Screen[] = [
   { name: "console-quarantine", path: "/console/quarantine", as: "operator", ready: ".empty, .table" },
   { name: "console-projections", path: "/console/projections", as: "operator", ready: ".table" },
   { name: "console-nodes", path: "/console/nodes", as: "operator", ready: "details .table" },
+  { name: "console-metrics", path: "/console/metrics?minutes=5", as: "operator", ready: ".empty, .charts" },
+  { name: "console-trace", path: `/console/traces/${"0af7".repeat(8)}`, as: "operator", ready: ".empty, .table" },
+  { name: "console-orders", path: "/console/shop", as: "operator", ready: ".empty, .table" },
+  { name: "console-sales", path: "/console/shop?tab=sales", as: "operator", ready: ".empty, .table" },
+  { name: "console-stock", path: "/console/shop?tab=stock", as: "operator", ready: ".table" },
+  { name: "console-settings", path: "/console/settings", as: "operator", ready: ".table" },
+  {
+    name: "console-find",
+    path: "/console",
+    as: "operator",
+    ready: "[role=option]",
+    before: async page => {
+      await page.locator(".table, .empty").first().waitFor();
+      await page.keyboard.press("Control+k");
+      await page.getByRole("combobox").pressSequentially("st");
+    },
+  },
+  {
+    name: "console-keys",
+    path: "/console",
+    as: "operator",
+    ready: ".keys",
+    before: async page => {
+      await page.locator(".table, .empty").first().waitFor();
+      await page.keyboard.press("?");
+    },
+  },
   { name: "console-activity", path: "/console/activity", as: "operator", ready: ".empty, .table" },
   { name: "console-not-found", path: "/console/nowhere", as: "operator", ready: ".empty" },
 ];

@@ -17,7 +17,7 @@ export interface Screen {
   readonly name: string;
   /** Its address, which may depend on what the shop has. */
   readonly path: string | ((shop: Visited) => Promise<string> | string);
-  readonly as: "guest" | "customer" | "operator";
+  readonly as: "guest" | "customer" | "operator" | "viewer";
   /** A selector of what is there when the page is ready. */
   readonly ready: string;
   /** The page that a person opens first: what it costs to load has a budget. */
@@ -31,6 +31,8 @@ export interface Visited {
   readonly url: string;
   readonly customer: Account;
   readonly operator: Account;
+  /** Looks on, and changes nothing. */
+  readonly viewer: Account;
 }
 export interface Account {
   readonly email: string;
@@ -90,7 +92,7 @@ export class Visitor {
     return tab;
   }
 
-  async #signIn(page: Page, as: "customer" | "operator"): Promise<void> {
+  async #signIn(page: Page, as: Exclude<Screen["as"], "guest">): Promise<void> {
     const { email, password } = this.#shop[as];
     await page.goto(as === "customer" ? "/sign-in" : "/console");
     await page.getByLabel("E-mail address").fill(email);

@@ -5,6 +5,8 @@ export const sagaAddress = (id: string): string => `/console/sagas/${enc(id)}`;
 export const actorAddress = ({ type, id }: { readonly type: string; readonly id: string }): string =>
   `/console/actors/${enc(type)}/${enc(id)}`;
 
+export const traceAddress = (id: string): string => `/console/traces/${enc(id)}`;
+
 type Params = Readonly<Record<string, unknown>>;
 const query = (path: string, params: Params): string => {
   const entries = Object.entries(params).filter(([, value]) => value !== undefined);
@@ -17,6 +19,8 @@ const query = (path: string, params: Params): string => {
 const SCREENS: Readonly<Record<string, (params: Params) => string>> = {
   "ops.sagas": params => query("/console/sagas", params),
   "ops.saga": ({ id }) => sagaAddress(String(id)),
+  "ops.trace": ({ id }) => traceAddress(String(id)),
+  "ops.metrics": () => "/console/metrics",
   "ops.actor": ({ type, id }) => actorAddress({ type: String(type), id: String(id) }),
   "ops.deadLetters": params => query("/console/letters", params),
   "ops.quarantined": () => "/console/quarantine",

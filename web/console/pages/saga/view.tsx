@@ -6,7 +6,7 @@ import { useLocation } from "preact-iso";
 import { Button, Check, Empty, Loaded, Status, Time, toast, useResource } from "../../../kit/index.ts";
 import { api } from "../../console.ts";
 import { ActDialog, type Act } from "../../parts/act.tsx";
-import { actorAddress } from "../../parts/address.ts";
+import { actorAddress, traceAddress } from "../../parts/address.ts";
 import { Head } from "../../parts/head.tsx";
 import { Json } from "../../parts/json.tsx";
 import { mayAct } from "../../parts/rights.ts";
@@ -76,7 +76,9 @@ function Standing({ saga, reload }: { readonly saga: SagaDetail; readonly reload
         <Status tone={toneOfState(saga.state)}>{saga.state}</Status>
         <code>{saga.id}</code>
       </div>
-      <p class="says">{saga.says}</p>
+      <p class="says">
+        <InCode text={saga.says} />
+      </p>
       <dl class="facts">
         {failure?.error && saga.state !== "completed" && (
           <Fact name="What failed">
@@ -126,6 +128,11 @@ function Standing({ saga, reload }: { readonly saga: SagaDetail; readonly reload
     </section>
   );
 }
+
+/** Text of the API, with what it names in backticks as code. */
+const InCode = ({ text }: { readonly text: string }) => (
+  <>{text.split("`").map((part, n) => (n % 2 === 1 ? <code key={n}>{part}</code> : part))}</>
+);
 
 const Fact = ({ name, children }: { readonly name: string; readonly children: ComponentChildren }) => (
   <div>
@@ -330,7 +337,9 @@ const Further = ({ saga: { actors, traces } }: { readonly saga: SagaDetail }) =>
       ))}
       {traces.map(trace => (
         <li key={trace}>
-          Trace <code>{trace}</code>
+          <a href={traceAddress(trace)}>
+            trace <code>{trace}</code>
+          </a>
         </li>
       ))}
     </ul>
