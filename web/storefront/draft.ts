@@ -1,7 +1,7 @@
 // What a person has typed for an order, and the order that is under way. Both live as long as the tab: a reload, a sign-in in
 // between or an answer that was lost takes nothing.
 import type { InputOf } from "../api.ts";
-import { kept } from "../kit/index.ts";
+import { kept } from "../kit/kept.ts";
 import type { shop } from "./shop.ts";
 
 export type Placed = InputOf<typeof shop.orders.place>;

@@ -44,7 +44,7 @@ export default function Metrics() {
       </div>
       <Loaded of={metrics}>
         {({ points, everySeconds }) => (
-          <Charts points={points as readonly Point[]} everySeconds={everySeconds} minutes={minutes} />
+          <Charts points={points} everySeconds={everySeconds} minutes={minutes} />
         )}
       </Loaded>
     </div>
