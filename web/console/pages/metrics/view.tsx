@@ -43,9 +43,7 @@ export default function Metrics() {
         </Select>
       </div>
       <Loaded of={metrics}>
-        {({ points, everySeconds }) => (
-          <Charts points={points} everySeconds={everySeconds} minutes={minutes} />
-        )}
+        {({ points, everySeconds }) => <Charts points={points} everySeconds={everySeconds} minutes={minutes} />}
       </Loaded>
     </div>
   );
