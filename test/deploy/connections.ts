@@ -5,10 +5,21 @@ import { dirname, join, relative } from "node:path";
 import { ROOT } from "./manifests.ts";
 
 export type Target =
-  "nats" | "postgres" | "redis" | "kafka" | "collector" | "provider" | "mail" | "webhooks" | "issuer" | "anchor";
+  | "nats"
+  | "postgres"
+  | "redis"
+  | "kafka"
+  | "collector"
+  | "provider"
+  | "mail"
+  | "webhooks"
+  | "images"
+  | "cdn"
+  | "issuer"
+  | "anchor";
 
 interface Connection {
-  /** The variable that names the server; undefined where users name it, as they do for webhooks. */
+  /** The variable that names the server; undefined where users name it, as they do for webhooks and for images of products. */
   readonly variable?: string;
   /** Modules that open it. */
   readonly connectors: readonly string[];
@@ -57,6 +68,8 @@ export const CONNECTIONS: Readonly<Record<Target, Connection>> = {
   provider: { variable: "PAYMENT_PROVIDER_URL", connectors: ["services/payments/provider-client.ts"] },
   mail: { variable: "SMTP_URL", connectors: ["mixins/mail/carriers.ts", "mixins/mail/server-state.ts"] },
   webhooks: { connectors: ["mixins/stream/outbound/post.ts"] },
+  images: { connectors: ["mixins/gateway/images/original.ts"] },
+  cdn: { variable: "CDN_PURGE_URL", connectors: ["mixins/cdn/network.ts"] },
   issuer: { variable: "OIDC_ISSUER", connectors: ["mixins/accounts/oidc/issuer.ts"] },
   anchor: { variable: "AUDIT_ANCHOR", connectors: ["mixins/audit/anchor.ts"] },
 };
@@ -65,6 +78,10 @@ export const CONNECTIONS: Readonly<Record<Target, Connection>> = {
 export const OTHER_OPENERS: Readonly<Record<string, string>> = {
   "mixins/broker/transporters/tcp.ts": "Moleculer's TCP, between workers of one machine",
   "mixins/database/dialects/sqlite/open.ts": "files",
+  "mixins/cli/backup/postgres-backup.ts": "an operator's terminal",
+  "mixins/cli/backup/postgres-restore.ts": "an operator's terminal",
+  "mixins/cli/backup/postgres-tools.ts": "an operator's terminal",
+  "mixins/operations/smoke.ts": "an operator's terminal, or a pipeline",
   "mixins/operations/shell/http-link.ts": "an operator's terminal",
   "mixins/operations/socket/client.ts": "an operator's terminal, by a socket of the same machine",
   "services/payments/provider/provider.ts": "the bundled payment provider, which stands for another company",

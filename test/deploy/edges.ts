@@ -64,14 +64,14 @@ interface Server {
   readonly host: string;
   readonly port: number;
 }
-/** Users name the servers of their webhooks, at public addresses by https. */
-const ANY_WEBHOOK = "a.webhook:443";
+/** Users name the servers of their webhooks and of their images, at public addresses by https. */
+const ANYTHING = { host: "a.user-named", port: 443 };
 const PORTS: Readonly<Record<string, number>> = { "http:": 80, "https:": 443, "smtp:": 587, "smtps:": 465 };
 
 /** The servers of a connection that a process with these variables opens; none where its variable is not set. */
 function serversOf(target: Target, variables: ReadonlyMap<string, string | undefined>): Server[] {
   const { variable } = CONNECTIONS[target];
-  if (variable === undefined) return [{ host: "a.webhook", port: 443 }];
+  if (variable === undefined) return [ANYTHING];
   const own = [...variables].filter(
     ([name]) => name === variable || (target === "postgres" && /DATABASE(?:_REPLICA)?_URL$/.test(name)),
   );
@@ -289,11 +289,11 @@ export function namedServersOutside(manifests: readonly Manifest[]): string[] {
     .flatMap(({ servers }) => servers)
     .filter(server => placeOf(server, manifests).startsWith("internet:"));
   return [
-    ...new Set(found.map(({ host, port }) => `${host}:${port}`).filter(server => server !== ANY_WEBHOOK)),
+    ...new Set(found.filter(({ host }) => host !== ANYTHING.host).map(({ host, port }) => `${host}:${port}`)),
   ].toSorted();
 }
 /** Names of pods that connect to servers which users name. */
 export const callersOfAnything = (manifests: readonly Manifest[]): string[] =>
   oursOf(manifests)
-    .filter(({ servers }) => servers.some(({ host, port }) => `${host}:${port}` === ANY_WEBHOOK))
+    .filter(({ servers }) => servers.some(({ host }) => host === ANYTHING.host))
     .map(({ name }) => name);

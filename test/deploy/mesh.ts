@@ -94,7 +94,7 @@ export function nobodyIsLeftOutForOthers(manifests: readonly Manifest[]): string
   });
 }
 
-/** The mesh knows every server outside that our code connects to, and no other; only callers of webhooks may call anything. */
+/** The mesh knows every server outside that our code connects to, and no other; only those that call servers which users name may call anything. */
 export function serversOutsideAreNamed(manifests: readonly Manifest[]): string[] {
   const entries = ofKind(manifests, "ServiceEntry").flatMap(({ spec }) =>
     spec.hosts.flatMap((host: string) => spec.ports.map(({ number }: any) => `${host}:${number}`)),
@@ -113,6 +113,8 @@ export function serversOutsideAreNamed(manifests: readonly Manifest[]): string[]
     ...needed.filter(server => !entries.includes(server)).map(server => `no ServiceEntry has ${server}`),
     ...entries.filter(server => !needed.includes(server)).map(server => `nothing connects to ${server}`),
     ...open.filter(name => !callers.includes(name)).map(name => `${name} may call anything`),
-    ...callers.filter(name => hasSidecars && !open.includes(name)).map(name => `${name} reaches no webhook`),
+    ...callers
+      .filter(name => hasSidecars && !open.includes(name))
+      .map(name => `${name} reaches no server that users name`),
   ];
 }

@@ -41,7 +41,8 @@ describe("connections of the code", () => {
     expect(of("integrations")).toContain("webhooks");
     expect(of("notifications")).toContain("mail");
     expect(of("orders")).toEqual(["nats", "postgres", "kafka"]);
-    expect(of("api")).toEqual(["redis"]);
+    expect(of("api")).toEqual(["redis", "images"]);
+    expect(of("catalog")).toContain("cdn");
   });
 });
 
@@ -98,7 +99,7 @@ patches:
       const { resources = [], components = [] } = parse(readFileSync(join(ROOT, folder, "kustomization.yaml"), "utf8"));
       for (const path of [...resources, ...components]) visit(join(folder, path));
     };
-    for (const overlay of [...OVERLAYS, "kafka", "monitored"]) visit(`k8s/overlays/${overlay}`);
+    for (const overlay of [...OVERLAYS, "kafka", "monitored", "cdn"]) visit(`k8s/overlays/${overlay}`);
     for (const component of MORE) visit(component);
     const all = globSync("k8s/**/kustomization.yaml", { cwd: ROOT }).map(dirname);
     expect(all.filter(folder => !found.has(folder))).toEqual([]);
@@ -389,6 +390,7 @@ patches:
       () => broken("ServiceEntry", /^mail$/, one => one.spec.hosts.push("ftp.example.com")),
     ],
     [mesh.serversOutsideAreNamed, "no webhooks", () => broken("Sidecar", /^core$/, (one, all) => drop(all, one))],
+    [mesh.serversOutsideAreNamed, "no images", () => broken("Sidecar", /^gateway$/, (one, all) => drop(all, one))],
     [
       mesh.serversOutsideAreNamed,
       "everyone calls anything",

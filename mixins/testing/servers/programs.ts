@@ -39,6 +39,10 @@ const folderOf = (debian: string): string => join(tmpdir(), `valence-programs-${
 /** The folders of programs in an unpacked package. */
 const programsIn = (folder: string): string[] => ["usr/bin", "usr/sbin"].map(bin => join(folder, bin));
 
+const APT_LOCK = join(tmpdir(), `valence-apt-${userInfo().uid}.lock`);
+/** Seconds that apt waits for programs of others which install something. */
+const WAIT_S = 240;
+
 /** Path of the program, or undefined. `more`: folders in which it may lie, besides the usual ones. */
 function find(name: string, ...more: string[]): string | undefined {
   const folders = [
@@ -104,7 +108,9 @@ function unpack(name: string, debian: string): string {
   return unpacked;
 }
 
-const apt = (args: readonly string[], folder?: string): void => run("apt-get", ["-qq", ...args], folder);
+/** One at a time: test files install what they miss at the same moment, and two `update` refuse each other. */
+const apt = (args: readonly string[], folder?: string): void =>
+  run("flock", [APT_LOCK, "apt-get", "-qq", "-o", `DPkg::Lock::Timeout=${WAIT_S}`, ...args], folder);
 
 function run(command: string, args: readonly string[], folder?: string): void {
   const { status, stdout, stderr } = spawnSync(command, args, {
