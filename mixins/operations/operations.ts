@@ -1,7 +1,7 @@
 // The service `ops`: the operator's means to act, and lists of what there is; the views of one saga, an actor's record, timers and
 // so on are in `views/`. Its only data is the log of what was done, and it runs on any node.
-import type { ServiceSchema } from "moleculer";
-import { defineService, type Context } from "../contract/index.ts";
+import type { ServiceBroker, ServiceSchema } from "moleculer";
+import { defineService, listedServices, type Context } from "../contract/index.ts";
 import { newId } from "../kernel/index.ts";
 import { recordingActs, type Act } from "../audit/mixin.ts";
 import { projectionErrors } from "../projection/index.ts";
@@ -130,7 +130,8 @@ const schema = (): ServiceSchema =>
           },
           key,
         });
-        return { quarantined: entries, ...next };
+        const quarantined = entries.map(entry => ({ ...entry, type: actorOf(ctx.broker, entry.service) }));
+        return { quarantined, ...next };
       },
       async archive(ctx) {
         const { type, olderThanDays, note: _noted, ...page } = ctx.params;
@@ -195,6 +196,10 @@ const schema = (): ServiceSchema =>
       ...letterOperations,
     },
   });
+
+/** Type of the actors that a service hosts. */
+const actorOf = (broker: ServiceBroker, service: string): string | undefined =>
+  listedServices(broker, { onlyAvailable: true }).find(({ fullName }) => fullName === service)?.metadata?.actor;
 
 async function askIngress(
   ctx: Context,

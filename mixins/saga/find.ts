@@ -12,6 +12,8 @@ export interface SagaFilter {
   readonly reason?: string | undefined;
   /** Milliseconds since it began, at least. */
   readonly olderThanMs?: number | undefined;
+  /** Default: oldest first. */
+  readonly newestFirst?: boolean | undefined;
 }
 
 /** A saga as operators list it. `id` is `<saga>.<id of the event's stream>`. */
@@ -35,7 +37,7 @@ export interface Search {
 }
 
 export interface Found {
-  /** Oldest first. */
+  /** By their starts. */
   readonly sagas: SagaSummary[];
   /** Id of the last row that was looked at; absent where there are no more. */
   readonly searchedTo?: string;
@@ -55,21 +57,22 @@ export interface SagaCount {
 }
 
 export async function findSagas(store: EventStore, filter: SagaFilter, search: Search): Promise<Found> {
-  const { state = "open", olderThanMs } = filter;
+  const { state = "open", olderThanMs, newestFirst = false } = filter;
   const { limit, rows, searched } = search;
   const startedBefore = olderThanMs === undefined ? Infinity : (await store.now()) - olderThanMs;
-  const isNarrowed = filter.name !== undefined || filter.reason !== undefined;
+  const isNarrowed = filter.name !== undefined || filter.reason !== undefined || (newestFirst && olderThanMs !== undefined);
   const sagas: SagaSummary[] = [];
   let { after } = search;
   for (let seen = 0; seen < searched;) {
     const wanted = isNarrowed ? rows : Math.min(rows, limit - sagas.length);
-    const page = await store.sagas({ state, limit: wanted, ...(after !== undefined && { after }) });
+    const page = await store.sagas({ state, limit: wanted, newestFirst, ...(after !== undefined && { after }) });
     for (const row of page) {
+      const isTooYoung = Date.parse(row.startedAt) > startedBefore;
       // The list is in the order of starts.
-      if (Date.parse(row.startedAt) > startedBefore) return { sagas };
+      if (isTooYoung && !newestFirst) return { sagas };
       const summary = summaryOf(row);
       after = row.id;
-      if (!isMeant(summary, filter)) continue;
+      if (isTooYoung || !isMeant(summary, filter)) continue;
       sagas.push(summary);
       if (sagas.length === limit) return { sagas, searchedTo: after };
     }

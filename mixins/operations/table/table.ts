@@ -110,7 +110,7 @@ export const operationsTable = operationsOf(contract, {
   },
   sagas: {
     command: "sagas",
-    summary: "Sagas by state, name, reason and age, oldest first; the open ones unless a state is given",
+    summary: "Sagas by state, name, reason and age, oldest first or newest first; the open ones unless a state is given",
     http: "GET /ops/sagas",
     priority,
     view: { list: "sagas", columns: ["id", "state", "reason", "startedAt", "updatedAt", "service"] },
