@@ -40,7 +40,7 @@ export interface CallOptions {
   readonly timeoutMs?: number;
   /** The Idempotency-Key of a change. Default: a new one for each call. Keep it where a call may be repeated after a reload. */
   readonly key?: string;
-  /** Header fields of this call: `If-Match`. */
+  /** Header fields of this call: `If-Match`. With `Accept: text/csv` the body is text. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 /** An answer with what HTTP says about it. */
@@ -128,7 +128,9 @@ async function attemptOf<T>(
     });
     if (!response.ok) return await problemIn(response);
     const { status, headers } = response;
-    return { body: (status === 204 ? undefined : await response.json()) as T, status, headers };
+    const isText = headers.get("content-type")?.startsWith("text/") ?? false;
+    const answer: unknown = status === 204 ? undefined : await (isText ? response.text() : response.json());
+    return { body: answer as T, status, headers };
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
     return new ProblemError(late.aborted ? "TIMED_OUT" : "NO_ANSWER", { cause });

@@ -26,6 +26,7 @@ import {
   text,
   type Answer,
 } from "./asking.ts";
+import { configurationOperations } from "./configuration.ts";
 import { contract } from "./contract.ts";
 import { EXAMINED_MS, examined } from "./examined.ts";
 import { operationErrors } from "./errors.ts";
@@ -81,6 +82,7 @@ const schema = (): ServiceSchema =>
       ...logOperations,
       ...webhookOperations,
       ...figureOperations,
+      ...configurationOperations,
       ...hintOperations,
       ...traceOperations,
 
@@ -110,7 +112,9 @@ const schema = (): ServiceSchema =>
             ? []
             : (await ask<{ events: Answer[] }>(ctx, service, "history", { id, from, limit: version - from + 1 }))
                 .events;
-        return shown(ctx, { type, id, version, state, events });
+        // A node of the release before does not tell.
+        const beside = await ask(ctx, service, "whereabouts", { id }, { timeout: limits.nodeMs }).catch(() => ({}));
+        return shown(ctx, { type, id, version, state, events, ...beside });
       },
 
       async quarantined(ctx) {

@@ -60,7 +60,8 @@ export async function findSagas(store: EventStore, filter: SagaFilter, search: S
   const { state = "open", olderThanMs, newestFirst = false } = filter;
   const { limit, rows, searched } = search;
   const startedBefore = olderThanMs === undefined ? Infinity : (await store.now()) - olderThanMs;
-  const isNarrowed = filter.name !== undefined || filter.reason !== undefined || (newestFirst && olderThanMs !== undefined);
+  const isNarrowed =
+    filter.name !== undefined || filter.reason !== undefined || (newestFirst && olderThanMs !== undefined);
   const sagas: SagaSummary[] = [];
   let { after } = search;
   for (let seen = 0; seen < searched;) {

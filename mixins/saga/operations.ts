@@ -168,9 +168,9 @@ export const operations = {
     permission: "operations:write",
     params: paramsOf(ARCHIVE_PARAMS),
     async handler(this: SagaService, ctx: Ctx<Partial<ArchiveOptions> & { olderThanMs: number }>): Promise<Archived> {
-      const { olderThanMs, limit = PAGE_MAX, after, gone = [] } = ctx.params;
-      if (gone.length > 0) await this.journals.forget(gone);
-      return this.sagas.archive({ olderThanMs, limit, after }, (saga, streams) =>
+      const { olderThanMs, limit = PAGE_MAX, after, gone = [], dryRun = false } = ctx.params;
+      if (gone.length > 0 && !dryRun) await this.journals.forget(gone);
+      return this.sagas.archive({ olderThanMs, limit, after, dryRun }, (saga, streams) =>
         this.journals.released(saga, streams),
       );
     },

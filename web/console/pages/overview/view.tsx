@@ -6,6 +6,7 @@ import { api } from "../../console.ts";
 import { addressOf } from "../../parts/address.ts";
 import { News, useFresh } from "../../parts/fresh.tsx";
 import { Head } from "../../parts/head.tsx";
+import Figures from "./figures.tsx";
 
 type Overview = AnswerOf<Api["ops"]["overview"]>;
 
@@ -22,13 +23,14 @@ export default function OverviewPage() {
       <Head title="Overview" of={overview} />
       <News of={[fresh]} />
       <Loaded of={overview}>
-        {({ needs, unknown }) => (
+        {({ needs, unknown, checkedAt }) => (
           <>
             {unknown.length > 0 && <Partial silent={unknown} onRetry={overview.reload} />}
             {needs.length === 0 ? (
               unknown.length === 0 && (
                 <Empty title="Nothing needs you" icon="check">
-                  No stuck sagas, no dead letters, nothing in quarantine.
+                  No stuck sagas, no dead letters, nothing in quarantine, no node is missing. Checked{" "}
+                  {checkedAt && <Time at={checkedAt} shows="clock" />}.
                 </Empty>
               )
             ) : (
@@ -48,6 +50,8 @@ export default function OverviewPage() {
           </>
         )}
       </Loaded>
+      {/* Behind what needs a person, so that it moves nothing. */}
+      {overview.data !== undefined && <Figures />}
     </div>
   );
 }

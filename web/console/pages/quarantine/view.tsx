@@ -13,7 +13,7 @@ interface Quarantined {
   readonly id: string;
   readonly service: string;
   readonly reason: string;
-  readonly since?: string;
+  readonly at?: string;
 }
 
 interface Page {
@@ -22,8 +22,7 @@ interface Page {
 }
 const read = (signal?: AbortSignal): Promise<Page> =>
   api.ops.quarantined({ limit: 500 }, { signal }) as unknown as Promise<Page>;
-const rowsOf = ({ quarantined }: Page) =>
-  quarantined.map(({ type, id, reason }) => [`${type} ${id}`, reason] as const);
+const rowsOf = ({ quarantined }: Page) => quarantined.map(({ type, id, reason }) => [`${type} ${id}`, reason] as const);
 
 export default function Quarantine() {
   const list = useResource("quarantine", read, { keeps: true });
@@ -56,7 +55,7 @@ export default function Quarantine() {
                     ),
                   },
                   { head: "Why", cell: ({ reason }) => reason },
-                  { head: "Since", cell: ({ since }) => (since === undefined ? "–" : <Time at={since} />) },
+                  { head: "Since", cell: ({ at }) => (at === undefined ? "–" : <Time at={at} />) },
                   ...(mayAct()
                     ? [
                         {
@@ -89,6 +88,7 @@ const releasing = ({ type, id }: Quarantined, reload: () => void): Act => ({
     </p>
   ),
   button: "Release this actor",
+  command: `actor ${type} ${id} release`,
   async run(note) {
     await api.ops.releaseQuarantine({ type, id, note });
     toast("The actor was read again.");
