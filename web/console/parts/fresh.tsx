@@ -29,19 +29,20 @@ export function useFresh<T>(
   latest.current = { shown, load };
   useEffect(() => void (newer.value = undefined), [shown.data]);
   useEffect(() => {
-    let [isOver, isLooking, isAsked] = [false, false, false];
+    const over = new AbortController();
+    let [isLooking, isAsked] = [false, false];
     const look = async (): Promise<void> => {
       isAsked = true;
       const { data } = latest.current.shown;
       if (isLooking || data === undefined || document.visibilityState !== "visible") return;
       isLooking = true;
-      while (isAsked && !isOver) {
+      while (isAsked && !over.signal.aborted) {
         isAsked = false;
         // A look that fails says nothing: the bar says that the server is away.
         const found = await latest.current.load(data).catch(() => undefined);
         const { data: now, set } = latest.current.shown;
         // Something else has been asked for meanwhile.
-        if (found === undefined || now !== data || isOver) break;
+        if (found === undefined || now !== data || over.signal.aborted) break;
         if (fits(rowsOf(data), rowsOf(found))) set(found);
         else newer.value = found;
       }
@@ -53,7 +54,7 @@ export function useFresh<T>(
     const timer = setInterval(() => liveState.peek().state !== "live" && again(), LOOK_MS);
     document.addEventListener("visibilitychange", onVisible);
     return () => {
-      isOver = true;
+      over.abort();
       leave();
       clearInterval(timer);
       document.removeEventListener("visibilitychange", onVisible);

@@ -223,6 +223,11 @@ function OneLetter({
           <Button size="small" onClick={() => onAct(retryingOne(letter, reload))}>
             Retry its stream
           </Button>
+          {actor === undefined && (
+            <Button size="small" kind="danger" onClick={() => onAct(discarding(letter, reload))}>
+              Discard this message
+            </Button>
+          )}
         </div>
       )}
     </article>
@@ -241,6 +246,22 @@ const retryingOne = ({ id, stream }: Letter, reload: () => void): Act => ({
   async run(note) {
     await api.ops.retryDeadLetter({ id, note });
     toast("The stream goes on.");
+    setTimeout(reload, 1_000);
+    reload();
+  },
+});
+
+/** A message from outside alone: an event of a log would be missing. */
+const discarding = ({ id, type }: Letter, reload: () => void): Act => ({
+  title: "Discard this message",
+  says: <p>The message is gone; its sender still has it, perhaps. Those that wait behind it go on.</p>,
+  button: "Discard this message",
+  kind: "danger",
+  typed: type,
+  command: `discard ${id}`,
+  async run(note) {
+    await api.ops.discardDeadLetter({ id, note });
+    toast("The message is discarded.");
     setTimeout(reload, 1_000);
     reload();
   },
