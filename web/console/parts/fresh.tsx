@@ -24,6 +24,7 @@ export function useFresh<T>(
   load: (shown: T) => Promise<T>,
   rowsOf: (data: T) => Rows,
 ): Fresh {
+  const silentIn = (data: T): readonly string[] => (data as { readonly silent?: readonly string[] }).silent ?? [];
   const newer = useSignal<T | undefined>(undefined);
   const latest = useRef({ shown, load });
   latest.current = { shown, load };
@@ -43,7 +44,9 @@ export function useFresh<T>(
         const { data: now, set } = latest.current.shown;
         // Something else has been asked for meanwhile.
         if (found === undefined || now !== data || over.signal.aborted) break;
-        if (fits(rowsOf(data), rowsOf(found))) set(found);
+        const isSilent = silentIn(found).some(name => !silentIn(data).includes(name));
+        // Rows whose service does not answer stay where they are until somebody has read it.
+        if (fits(rowsOf(data), rowsOf(found)) && !isSilent) set(found);
         else newer.value = found;
       }
       isLooking = false;
@@ -61,10 +64,17 @@ export function useFresh<T>(
     };
   }, [topic]);
   const show = (): void => void (newer.value !== undefined && shown.set(newer.value));
-  return {
-    says: newer.value === undefined ? undefined : newsOf(rowsOf(shown.data ?? newer.value), rowsOf(newer.value)),
-    show,
-  };
+  return { says: saysOf(), show };
+
+  function saysOf(): string | undefined {
+    const found = newer.value;
+    if (found === undefined) return undefined;
+    const { data = found } = shown;
+    const silent = silentIn(found).filter(name => !silentIn(data).includes(name));
+    return silent.length > 0
+      ? `No answer from ${new Intl.ListFormat("en").format(silent)}`
+      : newsOf(rowsOf(data), rowsOf(found));
+  }
 }
 
 /** What waits, and the button that shows it. */

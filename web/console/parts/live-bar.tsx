@@ -21,7 +21,7 @@ export function LiveBar() {
         </span>
       )}
       {asOf !== undefined && state === "live" && (
-        <span>
+        <span class="now">
           as of <Time at={asOf} shows="clock" />
         </span>
       )}

@@ -33,6 +33,7 @@ interface Page {
 }
 const read = (signal?: AbortSignal): Promise<Page> =>
   api.ops.nodes({ limit: 500 }, { signal }) as unknown as Promise<Page>;
+const MIB = 1_048_576;
 const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const TONES: Readonly<Record<string, Tone>> = { ok: "good", warn: "warn", FAIL: "bad" };
 
@@ -110,12 +111,15 @@ export default function Nodes() {
                     </>
                   ),
                 },
-                { head: "CPU", align: "end", cell: ({ cpuPercent }) => figure(cpuPercent, "%") },
-                { head: "Loop delay", align: "end", cell: ({ loopDelayMs }) => figure(loopDelayMs, "ms") },
                 {
-                  head: "Memory",
-                  align: "end",
-                  cell: ({ rssBytes }) => figure(rssBytes === undefined ? undefined : rssBytes / 1_048_576, "MiB"),
+                  head: "Load",
+                  cell: ({ cpuPercent, loopDelayMs, rssBytes }) => (
+                    <>
+                      <div class="number">{figure(cpuPercent, "% CPU")}</div>
+                      <div class="number">{figure(loopDelayMs, "ms loop delay")}</div>
+                      <div class="number">{figure(rssBytes === undefined ? undefined : rssBytes / MIB, "MiB")}</div>
+                    </>
+                  ),
                 },
                 {
                   head: "Actors",

@@ -94,8 +94,14 @@ export default function Sagas() {
         {({ sagas, silent, nextCursor }) => (
           <>
             {silent.length > 0 && <Partial silent={silent} onRetry={reload} />}
-            {sagas.length === 0 ? <None filter={filter} /> : <Rows sagas={sagas} busy={list.isLoading} />}
-            {nextCursor !== undefined && <More key={nextCursor} onMore={more} />}
+            {sagas.length === 0 ? (
+              <None filter={filter} isPartial={nextCursor !== undefined} />
+            ) : (
+              <Rows sagas={sagas} busy={list.isLoading} />
+            )}
+            {nextCursor !== undefined && (
+              <More key={nextCursor} onMore={more} label={sagas.length === 0 ? "Look further" : undefined} />
+            )}
           </>
         )}
       </Loaded>
@@ -306,7 +312,7 @@ const Rows = ({ sagas, busy }: { readonly sagas: readonly SagaRow[]; readonly bu
   />
 );
 
-const None = ({ filter }: { readonly filter: Filter }) => {
+const None = ({ filter, isPartial }: { readonly filter: Filter; readonly isPartial: boolean }) => {
   const isNarrowed = filter.name !== undefined || filter.reason !== undefined || filter.olderThanMinutes !== undefined;
   return (
     <Empty
@@ -318,9 +324,13 @@ const None = ({ filter }: { readonly filter: Filter }) => {
         )
       }
     >
-      {isNarrowed
-        ? `There are no ${inWords(filter)}.`
-        : "All that was begun has ended. Choose a state above to see those."}
+      {isPartial
+        ? `There are no ${inWords(filter)} among those that were looked at, 20,000 of each service.`
+        : isNarrowed
+          ? `There are no ${inWords(filter)}.`
+          : filter.state === "completed" || filter.state === "compensated"
+            ? "None has come so far yet."
+            : "All that was begun has ended. Choose a state above to see those."}
     </Empty>
   );
 };
