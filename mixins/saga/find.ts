@@ -34,6 +34,8 @@ export interface Search {
   readonly rows: number;
   /** Rows that are looked at, at most. */
   readonly searched: number;
+  /** Milliseconds after which it stops with what it has found: who asked does not wait much longer. Default: no bound. */
+  readonly forMs?: number;
 }
 
 export interface Found {
@@ -58,13 +60,14 @@ export interface SagaCount {
 
 export async function findSagas(store: EventStore, filter: SagaFilter, search: Search): Promise<Found> {
   const { state = "open", olderThanMs, newestFirst = false } = filter;
-  const { limit, rows, searched } = search;
+  const { limit, rows, searched, forMs = Infinity } = search;
+  const beganAt = performance.now();
   const startedBefore = olderThanMs === undefined ? Infinity : (await store.now()) - olderThanMs;
   const isNarrowed =
     filter.name !== undefined || filter.reason !== undefined || (newestFirst && olderThanMs !== undefined);
   const sagas: SagaSummary[] = [];
   let { after } = search;
-  for (let seen = 0; seen < searched;) {
+  for (let seen = 0; seen < searched && performance.now() - beganAt < forMs;) {
     const wanted = isNarrowed ? rows : Math.min(rows, limit - sagas.length);
     const page = await store.sagas({ state, limit: wanted, newestFirst, ...(after !== undefined && { after }) });
     for (const row of page) {
@@ -87,7 +90,7 @@ export async function findSagas(store: EventStore, filter: SagaFilter, search: S
 export async function countSagas(
   store: EventStore,
   filter: SagaFilter,
-  search: Pick<Search, "rows" | "searched">,
+  search: Pick<Search, "rows" | "searched" | "forMs">,
 ): Promise<{ counts: SagaCount[]; isPartial: boolean }> {
   const { sagas, searchedTo } = await findSagas(store, filter, { ...search, limit: search.searched });
   return { counts: countsOf(sagas), isPartial: searchedTo !== undefined };

@@ -33,7 +33,7 @@ type Ctx<P> = Context<P, Meta>;
 const PAGE = 100;
 const PAGE_MAX = 1_000;
 /** Rows that are read at once, and that one request looks at: on SQLite about 50 ms of its writer, in pieces. */
-const SEARCH = { rows: 500, searched: 20_000 };
+const SEARCH = { rows: 500, searched: 20_000, forMs: 1_500 };
 /** Milliseconds that another node has to tell whether it drives a saga. */
 const NODE_MS = 1_000;
 const operation = { visibility: "public", permission: "operations:read" } as const;

@@ -19,7 +19,7 @@ export function writeSagas(file: string, model: string, { stuck, completed }: Wr
   try {
     database.exec("pragma synchronous = off; begin immediate");
     const { stream, state } = database.prepare("select stream, state from sagas where id = ?").get(model)!;
-    if (state !== "stuck") throw new Error(`${model} is ${state}`);
+    if (state !== "stuck") throw new Error(`${model} is ${String(state)}`);
     const first = database.prepare("select coalesce(max(id), 0) + 1 as first from streams").get()!["first"] as number;
     const all = stuck + completed;
     database.exec(`
