@@ -1,12 +1,12 @@
 import { expect, test } from "@jest/globals";
 import { configurationOf } from "./configuration.ts";
 import { defineEnvironment, readEnvironment } from "./environment.ts";
-import { hidden, integer, perService, url } from "./variables.ts";
+import { checked, hidden, integer, perService, url } from "./variables.ts";
 
 const desk = defineEnvironment("The desk", {
   DESK_PORT: integer({ default: 3000, min: 0, max: 65_535, says: "its port" }),
   DESK_TOKEN: hidden({ form: "a word", problem: () => undefined, says: "its token" }),
-  DESK_URL: url({ protocols: ["http:"], says: "where it is" }),
+  DESK_URL: checked({ form: "a URL", problem: () => undefined, says: "where it is" }),
   "<SERVICE>_SHELF_URL": perService(url({ protocols: ["http:"], says: "where its shelf is" })),
 });
 
