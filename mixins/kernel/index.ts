@@ -120,6 +120,7 @@ export { unreadyServices, type DeclaresReadiness } from "./readiness.ts";
 export { PersonalFields, type PersonalField } from "./personal.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { settledWithin } from "./settled-within.ts";
+export { Semaphore } from "./semaphore.ts";
 export { beginStop, isStopping, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
 export { decoded, foldedText, isPrintable, normalText, trimmed } from "./text.ts";
 export { Turns } from "./turns.ts";
