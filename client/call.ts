@@ -203,8 +203,8 @@ function segmentOf(field: string, value: unknown): string {
 /** A key belongs to a user: what strangers may change takes none. */
 export const takesKey = (line: string): boolean => !/^GET |^\w+ \/(auth\/|session$)/.test(line);
 const REFRESH = "POST /auth/refresh";
-/** A timer of more fires at once. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
+/** A day. A timer of more than 24 days fires at once, and the gateway takes no such time. */
+const TIMER_MS_MAX = 86_400_000;
 
 /** In hexadecimal, since `randomUUID` is missing on pages that come by plain HTTP. */
 const newKey = (): string =>

@@ -195,8 +195,9 @@ test("what HTTP cannot carry is the caller's mistake", async () => {
   expect(() => clientOf({ url: "shop.example" })).toThrow("Invalid URL");
   expect(seen).toEqual([]);
   await clientOf({ url: `${url}/` }).categories.list();
-  await clientOf().products.get("1", { timeoutMs: 2 ** 40 });
-  expect(seen.map(({ line }) => line)).toEqual(["GET /api/v1/categories", "GET /api/v1/products/1"]);
+  await clientOf().orders.cancel("1", { timeoutMs: 2 ** 40 });
+  expect(seen.at(-1)!.headers["request-timeout"]).toBe("43200");
+  expect(seen.map(({ line }) => line)).toEqual(["GET /api/v1/categories", "POST /api/v1/orders/1/cancel"]);
 });
 
 test("a pause that leaves no time for another attempt is not made: the refusal is the answer", async () => {
