@@ -114,7 +114,7 @@ export { inboxPrefix, natsOptions } from "./nats-url.ts";
 export { clusterKeysIn, nodeEnvironment } from "./node-environment.ts";
 export { Pause } from "./pause.ts";
 export { contentBytesMax, isLonger, PAYLOAD_BYTES, payloadBytesMax } from "./payload.ts";
-export { closeToOthers, exposedOf, makePrivate } from "./private-file.ts";
+export { closeToOthers, exposedOf, makePrivate, makePrivateFolder } from "./private-file.ts";
 export { PROBLEM_JSON, problemType } from "./problem.ts";
 export { unreadyServices, type DeclaresReadiness } from "./readiness.ts";
 export { PersonalFields, type PersonalField } from "./personal.ts";
