@@ -156,15 +156,26 @@ export class Kafka {
     );
   }
 
-  /** The first messages of a topic by Kafka's console consumer, those of one partition in order. */
-  async consume(topic: string, count: number): Promise<ConsoleMessage[]> {
+  /** How many messages have been written to a topic, by Kafka's own count. */
+  async count(topic: string): Promise<number> {
+    const offsets = await this.run("org.apache.kafka.tools.GetOffsetShell", ["--topic", topic]);
+    return [...offsets.matchAll(/:(\d+)$/gm)].reduce((sum, [, offset]) => sum + Number(offset), 0);
+  }
+
+  /**
+   * The first messages of a topic by Kafka's console consumer, those of one partition in order. Without `count` all that have been
+   * written to it; none of them may have been removed.
+   */
+  async consume(topic: string, count?: number): Promise<ConsoleMessage[]> {
+    const messages = count ?? (await this.count(topic));
+    if (messages === 0) return [];
     const properties = ["print.key=true", "print.headers=true", "headers.separator=\u0001", "null.literal=<null>"];
     const output = await this.run("org.apache.kafka.tools.consumer.ConsoleConsumer", [
       "--topic",
       topic,
       "--from-beginning",
       "--max-messages",
-      `${count}`,
+      `${messages}`,
       ...properties.flatMap(property => ["--formatter-property", property]),
     ]);
     return output.trimEnd().split("\n").map(consoleMessage);
@@ -203,6 +214,9 @@ export class Kafka {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
+
+/** Whether Kafka carries the events of the shops and clusters in this run, which otherwise go by JetStream or without a server. */
+export const isOnKafka = (): boolean => process.env["TEST_CARRIER"] === "kafka";
 
 export class KafkaBroker {
   readonly id: number;
