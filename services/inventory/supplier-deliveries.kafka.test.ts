@@ -135,6 +135,24 @@ test("a tombstone is a dead letter, and nothing waits behind it; every compressi
   await anyCall("inventory.discardDeadLetter", { id: letter.id });
 });
 
+test("while an operator has paused it nothing is booked and its lag grows; resumed, it goes on where it was", async () => {
+  const before = await available("MUG-001");
+  await anyCall("inventory.pauseIngress", { name: "supplier-deliveries", note: "a count is under way" });
+  await until(
+    () => status(),
+    ({ state }) => state === "paused",
+  );
+  await deliver(["p-1", "p-2"].map(id => ({ value: { sku: "MUG-001", quantity: 3 }, key: "MUG-001", id })));
+  await until(
+    () => status(),
+    ({ lagEvents }) => lagEvents === 2,
+  );
+  expect(await available("MUG-001")).toBe(before);
+  await anyCall("inventory.resumeIngress", { name: "supplier-deliveries" });
+  await handled();
+  expect(await available("MUG-001")).toBe(before + 6);
+});
+
 test("partitions that the topic gets while it is read are read too", async () => {
   const before = await available("MUG-001");
   await kafka.run("org.apache.kafka.tools.TopicCommand", ["--alter", "--topic", TOPIC, "--partitions", "9"]);
