@@ -66,7 +66,7 @@ testIfAsked(
   async () => {
     const first = await node();
     await house.onTail(first);
-    const load = setInterval(() => house.append(5), 20);
+    const load = setInterval(() => house.append(2), 20);
     try {
       for (const broker of kafka.brokers) {
         const second = await node();
@@ -81,6 +81,8 @@ testIfAsked(
     await house.published(first);
     await house.onTail(first);
   },
+  // Each restart takes a Java ten seconds on a loaded machine.
+  240_000,
 );
 
 testIfAsked(
