@@ -111,6 +111,7 @@ export { internalRoutesOf, serveInternally, type InternalRoutes } from "./intern
 export { canonicalJson, fingerprintOf, storableJson } from "./json.ts";
 export { nearestName } from "./misspelt.ts";
 export { inboxPrefix, natsOptions } from "./nats-url.ts";
+export { configurationOf, type Setting } from "./configuration.ts";
 export { clusterKeysIn, nodeEnvironment } from "./node-environment.ts";
 export { Pause } from "./pause.ts";
 export { contentBytesMax, isLonger, PAYLOAD_BYTES, payloadBytesMax } from "./payload.ts";
