@@ -1,7 +1,7 @@
 // Server-sent events of one resource, each once and in order, until the last one. A connection that is cut is taken up again
 // after the last event that came (`Last-Event-ID`); the server answers 204 when there is none left. `EventSource` could not
 // say who asks, tells no refusal from a cut, and is not in Node.
-import { isUncertain, isUndone, pause, renewed, requestOf, type CallOptions, type Sending } from "./call.ts";
+import { isOf, isUncertain, isUndone, pause, renewed, requestOf, type CallOptions, type Sending } from "./call.ts";
 import { ProblemError, problemIn } from "./problem.ts";
 
 const limits = {
@@ -83,9 +83,10 @@ class Connection {
     const response = await (client.fetch ?? fetch)((client.url ?? "") + requestOf(sending).url, {
       headers: { Accept: "text/event-stream", ...own, ...client.headers, ...headers },
       cache: "no-store",
+      redirect: "manual",
       signal: this.#signal,
     });
-    if (!response.ok) throw await problemIn(response);
+    if (!isOf(response, "text/event-stream")) throw await problemIn(response);
     this.#onLife?.(true);
     return response;
   }

@@ -1,5 +1,5 @@
 // Shared by the fault tests: a shop with its payment provider, customers that repeat a request under its key until it
-// is answered, and the check of all records when the faults are over.
+// is answered, and the check of all records when the faults are over. In a run that is for Kafka, the shop's events go by a Kafka.
 import { createServer, type Server } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -10,7 +10,7 @@ import { expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
 import { randomOf, until } from "@valence/runtime/testing";
 import { startBroker } from "@valence/runtime/testing/broker";
-import { Child, freePort } from "@valence/runtime/testing/servers";
+import { Child, freePort, isOnKafka, Kafka } from "@valence/runtime/testing/servers";
 import { invariantsBrokenAtRest, readBooks } from "../support/shop-invariants.ts";
 import { orderOf, Shop, type Answer } from "../support/shop.ts";
 
@@ -44,8 +44,8 @@ export function repeatedly(callers: number, work: () => Promise<void>, pauseMs =
   };
 }
 
-/** Whether this is `npm run test:chaos`, which may take its time. */
-export const isLong = process.env["CHAOS"] === "all";
+/** Whether this is `npm run test:chaos`, or the part of `npm run test:kafka` that is the laboratory: they may take their time. */
+export const isLong = process.env["CHAOS"] === "all" || isOnKafka();
 // Takes minutes: an ordinary run counts it as skipped.
 export const longTest = isLong ? test : test.skip;
 
@@ -54,6 +54,8 @@ const PROGRESS_WITHIN_MS = isLong ? 5 * 60_000 : 60_000;
 
 export class Laboratory {
   readonly shop: Shop;
+  /** Carries the shop's events, over a network that `partition` cuts; undefined where another carrier does. */
+  readonly kafka: Kafka | undefined;
   /** Answers that a client got, by its idempotency key. */
   readonly acknowledged = new Map<string, { id: string; answer: string }>();
   /** How often the shop said to try again, by status. */
@@ -76,11 +78,13 @@ export class Laboratory {
 
   private constructor(
     shop: Shop,
+    kafka: Kafka | undefined,
     provider: { child: Child; url: string },
     chance: ReturnType<typeof seeded>,
     customer: { token: string; products: readonly { id: string; sku: string }[] },
   ) {
     this.shop = shop;
+    this.kafka = kafka;
     this.#provider = provider.child;
     this.#providerUrl = provider.url;
     this.#chance = chance;
@@ -106,7 +110,9 @@ export class Laboratory {
       {},
     );
     let shop: Shop | undefined;
+    let kafka: Kafka | undefined;
     try {
+      kafka = isOnKafka() ? await Kafka.start({ partible: true }) : undefined;
       await until("the provider answers", () =>
         fetch(`${url}/ledger`).then(
           () => true,
@@ -115,6 +121,7 @@ export class Laboratory {
       );
       const settings = {
         ...env,
+        ...(kafka && { KAFKA_BROKERS: kafka.servers }),
         PAYMENT_PROVIDER_URL: url,
         ADMIN_EMAIL: ADMIN.email,
         ADMIN_PASSWORD: ADMIN.password,
@@ -126,9 +133,10 @@ export class Laboratory {
       shop = await Shop.start(settings);
       const token = await shop.customer("chaos");
       const products = await stock(shop);
-      return new Laboratory(shop, { child: provider, url }, chance, { token, products });
+      return new Laboratory(shop, kafka, { child: provider, url }, chance, { token, products });
     } catch (error) {
       await shop?.stop();
+      await kafka?.stop();
       await provider.end("SIGTERM");
       throw error;
     }
@@ -136,6 +144,7 @@ export class Laboratory {
 
   async close(): Promise<void> {
     await this.shop.stop();
+    await this.kafka?.stop();
     await this.#provider.end("SIGTERM");
     this.#receiver?.closeAllConnections();
     this.#receiver?.close();
