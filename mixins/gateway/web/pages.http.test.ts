@@ -172,6 +172,32 @@ const policyOf = (headers: Headers): Record<string, string> =>
       .map(directive => directive.split(/ (.*)/).slice(0, 2)),
   );
 
+test("ASSET_BASE_URL: pages name their files at that address, and their policy allows it; any page may load the files", async () => {
+  await makeFolder();
+  await output(folder, "one");
+  const html = '<script src="/assets/main-1a2b3c4d.js"></script><a href="/desk">Desk</a>';
+  await writeFile(join(folder, "dist/one/desk.html"), html);
+  await writeFile(join(folder, "dist/one/desk.html.br"), brotliCompressSync(html));
+  const settings = { WEB: "on", NODE_ENV: "production", ASSET_BASE_URL: "https://files.example/library/" };
+  const gateway = await startLibrary({}, [], settings, gatewayOf(folder));
+  const desk = () => gateway.http("GET", "/desk", { headers: { ...BROWSER, "accept-encoding": "br" } });
+  await until("the pages are loaded", async () => (await desk()).status === 200);
+  const { text, headers } = await desk();
+  expect(text).toContain('src="https://files.example/library/assets/main-1a2b3c4d.js"');
+  const { "script-src": scripts, "style-src": styles, "img-src": images, "connect-src": calls } = policyOf(headers);
+  const both = "'self' https://files.example";
+  expect([scripts, styles, images, calls]).toEqual([both, both, both, "'self'"]);
+  const file = await gateway.http("GET", "/assets/main-1a2b3c4d.js");
+  expect([
+    file.status,
+    file.headers.get("access-control-allow-origin"),
+    file.headers.get("cross-origin-resource-policy"),
+  ]).toEqual([200, "*", "cross-origin"]);
+  expect((await gateway.http("GET", "/robots.txt")).headers.get("cross-origin-resource-policy")).toBe("same-origin");
+  await gateway.stop();
+  await removeFolder();
+});
+
 test("WEB=off: the API alone", async () => {
   await makeFolder();
   await output(folder, "one");

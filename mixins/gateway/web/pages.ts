@@ -2,6 +2,8 @@
 //
 //   /assets/<name>-<hash>   a file whose name changes with its content: kept for a year. An unknown one is a 404, never a
 //                           page: a browser that runs an older page would take the page for a script
+//                           page: a browser that runs an older page would take the page for a script. A delivery network may
+//                           serve them from an origin of its own (ASSET_BASE_URL)
 //   any other file          asked for again each time
 //   any other address       of a browser (`Accept: text/html`) gets the page of its application, which knows what to show
 //
@@ -19,6 +21,10 @@ export interface PagesOptions {
   readonly folder: string;
   /** The application of each address and of all below it; the longest address wins. */
   readonly apps: Readonly<Record<string, App>>;
+}
+export interface PagesSetting {
+  /** Address before `/assets` of files with a hash, without a slash at its end. Default none: they come from the gateway. */
+  readonly assets?: string | undefined;
 }
 export interface App {
   /** Name of its HTML file. */
@@ -44,15 +50,18 @@ export class Pages {
   readonly #apps: readonly { readonly at: string; readonly html: string; readonly security: HeaderList }[];
   readonly #builder: Builder;
   readonly #log: Log;
+  readonly #assets: string | undefined;
   #files: ReadonlyMap<string, FileContent> | undefined;
   #isStarting = true;
 
-  constructor({ folder, apps }: PagesOptions, log: Log) {
+  constructor({ folder, apps }: PagesOptions, log: Log, { assets }: PagesSetting = {}) {
     this.#folder = resolve(folder);
     this.#builder = new Builder(this.#folder);
     this.#log = log;
+    this.#assets = assets;
+    const origin = assets === undefined ? undefined : new URL(assets).origin;
     this.#apps = Object.entries(apps)
-      .map(([at, { html, images = [] }]) => ({ at, html, security: appHeaders(images) }))
+      .map(([at, { html, images = [] }]) => ({ at, html, security: appHeaders(images, origin) }))
       .toSorted((a, b) => b.at.length - a.at.length);
   }
 
@@ -65,7 +74,7 @@ export class Pages {
       const output = (builds ? await this.#builder.build() : undefined) ?? (await this.#lastOutput());
       if (output === undefined)
         this.#log.info(`no pages: nothing is built in ${this.#folder}; the API is served alone`);
-      else this.#files = await filesIn(output);
+      else this.#files = await filesIn(output, this.#assets);
     } catch (error) {
       this.#log.warn(`no pages: ${(error as Error).message}`);
     } finally {
@@ -83,8 +92,9 @@ export class Pages {
     const path = pathOf(req);
     const file = path.endsWith(".html") ? undefined : this.#files?.get(path);
     if (file) {
-      const about = { "Content-Type": typeOf(path), "Cache-Control": path.startsWith(ASSETS) ? IMMUTABLE : "no-cache" };
-      return (_req, res) => sendFile(req, res, file, about, FILE_HEADERS);
+      const isAsset = path.startsWith(ASSETS);
+      const about = { "Content-Type": typeOf(path), "Cache-Control": isAsset ? IMMUTABLE : "no-cache" };
+      return (_req, res) => sendFile(req, res, file, about, isAsset ? ASSET_HEADERS : FILE_HEADERS);
     }
     if (RESERVED.test(path) || !isForBrowser(req)) return undefined;
     const app = this.#apps.find(({ at }) => at === "/" || path === at || path.startsWith(`${at}/`));
@@ -105,7 +115,8 @@ export class Pages {
 /** A browser names HTML when it opens a page; programs that take anything want the API. */
 const isForBrowser = ({ headers: { accept = "" } }: IncomingMessage): boolean => accept.includes("text/html");
 
-async function filesIn(folder: string): Promise<Map<string, FileContent>> {
+/** All files by their paths. `assets`: the HTML names files with a hash there. */
+async function filesIn(folder: string, assets: string | undefined): Promise<Map<string, FileContent>> {
   const names = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = names.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name));
   const files = new Map<string, FileContent>();
@@ -114,13 +125,24 @@ async function filesIn(folder: string): Promise<Map<string, FileContent>> {
       paths.includes(`${path}.${ending}`) ? `${path}.${ending}` : undefined,
     );
     const encoded = { ...(br && { br: await readFile(br) }), ...(gzip && { gzip: await readFile(gzip) }) };
-    files.set(path.slice(folder.length).replaceAll("\\", "/"), contentOf(await readFile(path), encoded));
+    const content = await readFile(path);
+    const isMoved = assets !== undefined && path.endsWith(".html");
+    const file = isMoved
+      ? contentOf(content.toString().replaceAll(`="${ASSETS}`, () => `="${assets}${ASSETS}`))
+      : contentOf(content, encoded);
+    files.set(path.slice(folder.length).replaceAll("\\", "/"), file);
   }
   return files;
 }
 
 const HTML = { "Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache" };
 const FILE_HEADERS = appHeaders([]);
+/** Pages of another origin may load them: a network has them at an address of its own. They hold nothing of anybody. */
+const ASSET_HEADERS: HeaderList = [
+  ...FILE_HEADERS.filter(([name]) => name !== "Cross-Origin-Resource-Policy"),
+  ["Cross-Origin-Resource-Policy", "cross-origin"],
+  ["Access-Control-Allow-Origin", "*"],
+];
 const TYPES: Readonly<Record<string, string>> = {
   ".css": "text/css; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
