@@ -292,6 +292,11 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
       () => broken("ServiceAccount", /core/, one => delete one.automountServiceAccountToken),
     ],
     [
+      policies.filesCanBeRead,
+      "certificates of root's",
+      () => broken("Deployment", /core/, one => delete pod(one).securityContext.fsGroup),
+    ],
+    [
       policies.resourcesAreAskedFor,
       "no request",
       () => broken("Deployment", /core/, one => delete container(one).resources.requests.cpu),
