@@ -66,7 +66,8 @@ export function variablesOf(container: any, manifests: readonly Manifest[], podN
     ...env.map(({ name, value, valueFrom }: any) => ({
       name,
       value: valueFrom ? referred(valueFrom) : value,
-      isLiteral: valueFrom === undefined || valueFrom.configMapKeyRef !== undefined,
+      // One that only names another is what the other is.
+      isLiteral: valueFrom ? valueFrom.configMapKeyRef !== undefined : !/^"?\$\(\w+\)"?$/.test(value ?? ""),
     })),
   ];
   // `$(NAME)` stands for a variable that is defined before.

@@ -42,7 +42,7 @@ const HOSTS: Readonly<Record<string, string>> = {
 };
 const DNS = { name: "dnsmasq", package: "dnsmasq-base" };
 /** Milliseconds until a pod is ready: a start on a machine where others start too. */
-const READY_MS = 180_000;
+const READY_MS = Number(process.env["READY_MS"] ?? 180_000);
 /** Milliseconds between two tries to evict a pod, as `kubectl drain` waits: less, since starts take less here. */
 const EVICTION_MS = 1_000;
 
@@ -101,11 +101,12 @@ export class Cluster {
   }
 
   /** Servers and everything around them; of ours, nothing runs yet. */
-  static async start(manifests: readonly Manifest[], { nats = 3 } = {}): Promise<Cluster> {
+  static async start(manifests: readonly Manifest[]): Promise<Cluster> {
     const cluster = new Cluster(manifests, await Network.create());
     try {
       await cluster.#startOthers();
-      await Promise.all([cluster.scale("StatefulSet nats", nats), cluster.scale("StatefulSet redis", 1)]);
+      const servers = [...cluster.#controlled.values()].filter(one => one.workload.manifest.kind === "StatefulSet");
+      await Promise.all(servers.map(({ workload: { id, manifest } }) => cluster.scale(id, manifest.spec.replicas)));
     } catch (error) {
       await cluster.close();
       throw error;
@@ -307,15 +308,15 @@ export class Cluster {
   #on = (node: string): number => this.pods.filter(pod => pod.node === node).length;
 
   async #add(controlled: Controlled): Promise<Pod> {
-    const { workload, pods } = controlled;
+    const { workload } = controlled;
+    const address = this.#address();
+    const network = await this.#network.add(address);
+    // From here to the list without a pause: two that are added at once differ in place and name.
     const node = this.#placeFor(controlled);
     if (node === undefined) throw new Error(`no machine may take a pod of ${workload.id}`);
-    const name = this.#nameFor(controlled);
-    const address = this.#address();
-    // Its place is taken before its network is there.
-    const place = { name, namespace: NAMESPACE, address, node };
-    const pod = new Pod(this.#context, workload, { ...place, network: await this.#network.add(address) });
-    pods.push(pod);
+    const place = { name: this.#nameFor(controlled), namespace: NAMESPACE, address, node, network };
+    const pod = new Pod(this.#context, workload, place);
+    controlled.pods.push(pod);
     this.history.push(pod);
     await this.#sync();
     pod.start();

@@ -1,7 +1,7 @@
 // @slow: it takes minutes, and begins first. The shop as production's manifests run it, on this machine: each pod in a network of
 // its own behind the NetworkPolicies, on NATS, Postgres and Redis as the manifests configure them. Customers order meanwhile. An
 // ordinary run has one pod of each kind, orders and the policies; NETCLUSTER=all (`npm run test:netcluster`) has two of
-// each and three NATS servers, and rolls out, scales, and empties a machine.
+// each, and rolls out, scales, and empties a machine.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Laboratory, repeatedly, seeded } from "../../shop/chaos/laboratory.ts";
 import { Shop } from "../../shop/support/shop.ts";
@@ -33,7 +33,7 @@ let lab: Laboratory;
 
 beforeAll(async () => {
   if (reason !== undefined) return;
-  cluster = await Cluster.start(render("k8s/overlays/production"), { nats: isLong ? 3 : 1 });
+  cluster = await Cluster.start(render("k8s/overlays/production"));
   await cluster.complete("Job migrate");
   await Promise.all(DEPLOYMENTS.map(id => cluster.scale(id, REPLICAS)));
   const url = await cluster.door("istio-ingress", { host: cluster.serviceAddress("gateway"), port: 80 });

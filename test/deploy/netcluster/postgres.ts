@@ -78,9 +78,10 @@ export class PostgresPods {
     this.#own(join(second, "standby.signal"));
     await query(this.url(), `alter role postgres password '${this.#password}'`);
     await this.#run(second, standby);
-    await until("the standby follows", async () => {
-      const rows = await query(this.url(), "select 1 from pg_stat_replication where state = 'streaming'");
-      return rows.length > 0;
+    const follows = async (): Promise<boolean> =>
+      (await query(this.url(), "select 1 from pg_stat_replication where state = 'streaming'")).length > 0;
+    await until("the standby follows", follows).catch((error: Error) => {
+      throw new Error(`${error.message}\n${this.#log}`);
     });
     // A commit waits for one of the standbys.
     await query(this.url(), "alter system set synchronous_standby_names = 'any 1 (standby)'");
@@ -110,7 +111,11 @@ export class PostgresPods {
     const args = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
     const postgres = program({ name: "postgres", package: "postgresql" });
     const command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", postgres, "-D", data, ...args];
-    const child = spawn("nsenter", [`--net=/run/netns/${network}`, ...command], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn("nsenter", [`--net=/run/netns/${network}`, ...command], {
+      stdio: ["ignore", "pipe", "pipe"],
+      // Without a home: the standby is a client too, and would look for a certificate there.
+      env: { PATH: process.env["PATH"]!, HOME: "/nonexistent" },
+    });
     this.#processes.push(child);
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (chunk: Buffer) => void (this.#log = (this.#log + chunk.toString()).slice(-20_000)));

@@ -25,7 +25,8 @@ export function newStore(manifests: readonly Manifest[]): Store {
   const named = ofKind(manifests, "ExternalSecret").flatMap(({ spec }) =>
     spec.data.map(({ remoteRef }: any) => `${remoteRef.key}#${remoteRef.property}`),
   );
-  return new Map(named.map(name => [name, given.get(name) ?? randomBytes(16).toString("hex")]));
+  // A store may make up one that begins with a digit, which some programs take for a number.
+  return new Map(named.map(name => [name, given.get(name) ?? `4e${randomBytes(16).toString("hex")}`]));
 }
 
 /** Made by the command that the documentation has for our roles. */
