@@ -16,6 +16,7 @@
 // stands before a pivot that was sent is not begun, since steps past the pivot cannot be undone for it; an abandoned step is
 // not done. Only a saga that may go back begins to compensate, and only one that may not resumes, so that no journal makes it
 // turn to and fro. A journal that only a later release understands is left to a node of that release.
+import { isDeepStrictEqual } from "node:util";
 import { isPromise, sagaCommandId, plainError, type Issue } from "../kernel/index.ts";
 import { deepFreeze } from "../actor/index.ts";
 import type { Cause, Failure, Saga, Step } from "./define-saga.ts";
@@ -105,6 +106,15 @@ export function beyond(saga: Saga, state: SagaState): string | undefined {
   return unknown && `step ${unknown.step} was sent, which ${name} does not have on this node`;
 }
 const beganUnder = ({ definition }: SagaState): number => definition?.version ?? 1;
+
+/**
+ * Why a saga cannot send its calls once more, from the first on, for the event that its log has now. An operator's retry of an
+ * undo has raised the attempt of its call, which was executed under a lower one.
+ */
+export function notRepeatable({ event, anew, calls }: SagaState): string | undefined {
+  if (!isDeepStrictEqual(event?.data, anew?.data)) return "that event says something else than the one that is lost";
+  return calls.some(({ attempt }) => attempt > 1) ? "an operator has retried a call of it" : undefined;
+}
 
 /** The entries that make a new saga: its start, and the entries that follow from it. */
 export function begun(saga: Saga, key: string, event: StartingEvent, now: string): Entry[] {
