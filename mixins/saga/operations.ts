@@ -248,9 +248,9 @@ async function assertKnown(sagas: SagaDriver, after: string): Promise<void> {
 
 type Signature = ReturnType<typeof asked> & { readonly at: string };
 
-function retried({ key }: SagaRef, state: SagaState, signature: Signature): Entry {
+function retried({ saga, key }: SagaRef, state: SagaState, signature: Signature): Entry {
   if (state.stuck === undefined) throw sagaErrors.SAGA_NOT_STUCK({ field: "id", key, phase: state.phase });
-  const why = state.anew && notRepeatable(state);
+  const why = notRepeatable(saga, key, state);
   if (why !== undefined) throw sagaErrors.SAGA_NOT_REPEATABLE({ field: "id", key, why });
   return { type: "saga.retried", data: signature };
 }

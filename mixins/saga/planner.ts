@@ -108,12 +108,19 @@ export function beyond(saga: Saga, state: SagaState): string | undefined {
 const beganUnder = ({ definition }: SagaState): number => definition?.version ?? 1;
 
 /**
- * Why a saga cannot send its calls once more, from the first on, for the event that its log has now. An operator's retry of an
- * undo has raised the attempt of its call, which was executed under a lower one.
+ * Why a saga cannot send its calls once more, from the first on, for the event that its log has now: they would have other
+ * params. Or an operator has retried one: where that was an undo, its call was executed under a lower attempt.
  */
-export function notRepeatable({ event, anew, calls }: SagaState): string | undefined {
-  if (!isDeepStrictEqual(event?.data, anew?.data)) return "that event says something else than the one that is lost";
-  return calls.some(({ attempt }) => attempt > 1) ? "an operator has retried a call of it" : undefined;
+export function notRepeatable(saga: Saga, key: string, { anew, ...state }: SagaState): string | undefined {
+  if (!anew) return undefined;
+  if (state.calls.some(({ attempt }) => attempt > 1)) return "an operator has retried a call of it";
+  const planner = new Planner(saga, key, { ...state, event: anew }, { now: "" });
+  try {
+    const other = planner.otherStep();
+    return other && `step ${other} has other params for that event`;
+  } catch (error) {
+    return `for that event the definition threw in step ${planner.step}: ${plainError(error).message}`;
+  }
 }
 
 /** The entries that make a new saga: its start, and the entries that follow from it. */
@@ -256,6 +263,21 @@ class Planner {
     if (last.status === "refused") return stuck(reasonOf(last.failure!));
     if (last.status === "sent") return this.#persist([this.#call(OTHERWISE, last.action ?? call, last)]);
     return { kind: "journal", entry: { type: "saga.compensated", data: { at: this.#circumstances.now } } };
+  }
+
+  /** The first step that was sent with other params than the event of this journal gives. */
+  otherStep(): string | undefined {
+    const scope = this.#scope();
+    for (const step of this.#saga.steps) {
+      const calls = this.#callsOf(step.name);
+      if (calls.length === 0) continue;
+      const sent = calls.map(({ params }) => params);
+      if (!isDeepStrictEqual(this.#paramsOf(step, scope), sent)) return step.name;
+      // Also of a step that was taken back since.
+      const results = calls.map(({ result }) => deepFreeze(result));
+      scope.done[step.name] = step.over ? results : results[0];
+    }
+    return undefined;
   }
 
   /** The cause, from the journal alone: `failure` is one of the calls that were refused side by side. */
