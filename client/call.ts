@@ -47,7 +47,7 @@ export interface CallOptions {
   readonly timeoutMs?: number;
   /** The Idempotency-Key of a change. Default: a new one for each call. Keep it where a call may be repeated after a reload. */
   readonly key?: string;
-  /** Header fields of this call: `If-Match`. */
+  /** Header fields of this call: `If-Match`. With `Accept: text/csv` the body is text. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 /** An answer with what HTTP says about it. */
@@ -120,6 +120,8 @@ interface Attempt {
   readonly withinMs: number;
 }
 
+const JSON_TYPE = "application/json";
+
 async function attemptOf<T>(
   sending: Sending,
   { credentials, key, withinMs }: Attempt,
@@ -129,8 +131,8 @@ async function attemptOf<T>(
   const late = AbortSignal.timeout(withinMs);
   // Out of reach of `catch`: a field that HTTP cannot carry is the caller's mistake, and no lost answer.
   const headers = new Headers({
-    Accept: "application/json",
-    ...(body !== undefined && { "Content-Type": "application/json" }),
+    Accept: JSON_TYPE,
+    ...(body !== undefined && { "Content-Type": JSON_TYPE }),
     ...(key !== undefined && { "Idempotency-Key": key, "Request-Timeout": `${withinMs / 1_000}` }),
     ...credentials,
     ...client.headers,
@@ -145,9 +147,12 @@ async function attemptOf<T>(
       redirect: "manual",
       signal: signal ? AbortSignal.any([signal, late]) : late,
     });
-    if (!isOf(response, "application/json")) return await problemIn(response);
+    // A caller may ask for a list as text/csv.
+    const type = headers.get("Accept")!;
+    if (!isOf(response, type)) return await problemIn(response);
     const { status } = response;
-    return { body: (status === 204 ? undefined : await response.json()) as T, status, headers: response.headers };
+    const answer: unknown = status === 204 ? undefined : await (type === JSON_TYPE ? response.json() : response.text());
+    return { body: answer as T, status, headers: response.headers };
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
     return new ProblemError(late.aborted ? "TIMED_OUT" : "NO_ANSWER", { cause });

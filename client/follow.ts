@@ -17,16 +17,18 @@ const limits = {
 export interface FollowOptions extends Pick<CallOptions, "signal" | "headers"> {
   /** Id of the last event that is known: those after it follow. */
   readonly after?: string | number;
+  /** Called with true whenever the server says something, every 15 s at least, and with false when the connection is cut. */
+  readonly onLife?: (isThere: boolean) => void;
 }
 
 /** The data of each event. Throws ProblemError for a refusal, or when the server is away for long; or the signal's reason. */
-export async function* follow(sending: Sending, { after }: FollowOptions = {}): AsyncGenerator<unknown> {
+export async function* follow(sending: Sending, { after, onLife }: FollowOptions = {}): AsyncGenerator<unknown> {
   const { client, signal } = sending;
   let last = after === undefined ? undefined : String(after);
   let isRenewed = false;
   for (let empty = 0; ;) {
     const credentials = client.credentials?.headers() ?? {};
-    const connection = new Connection(signal);
+    const connection = new Connection(signal, onLife);
     let waitMs: number | undefined;
     try {
       const response = await connection.open(sending, {
@@ -50,6 +52,7 @@ export async function* follow(sending: Sending, { after }: FollowOptions = {}): 
       waitMs = problem.retryAfterMs;
     } finally {
       connection.close();
+      onLife?.(false);
     }
     waitMs ??= Math.min(limits.pauseMs * 2 ** empty, limits.pauseMsMax) * (0.5 + Math.random() / 2);
     await pause(Math.min(waitMs, limits.pauseMsMax), signal);
@@ -67,9 +70,11 @@ class Connection {
   retryMs: number | undefined;
   readonly #cut = new AbortController();
   readonly #signal: AbortSignal;
+  readonly #onLife: FollowOptions["onLife"];
   #watch: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(signal: AbortSignal | undefined) {
+  constructor(signal: AbortSignal | undefined, onLife: FollowOptions["onLife"]) {
+    this.#onLife = onLife;
     this.#signal = signal ? AbortSignal.any([signal, this.#cut.signal]) : this.#cut.signal;
   }
 
@@ -82,6 +87,7 @@ class Connection {
       signal: this.#signal,
     });
     if (!isOf(response, "text/event-stream")) throw await problemIn(response);
+    this.#onLife?.(true);
     return response;
   }
 
@@ -94,6 +100,7 @@ class Connection {
       // An event that is not whole is sent again.
       if (done) return;
       this.#stay();
+      this.#onLife?.(true);
       const blocks = (text + decoder.decode(value, { stream: true })).split("\n\n");
       text = blocks.pop()!;
       for (const block of blocks) {

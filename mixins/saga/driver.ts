@@ -127,13 +127,10 @@ export class SagaDriver {
       sagas: 10 * limits.remembered,
     });
     for (const saga of sagas) {
-      const begin = (id: string, event: StartingEvent, now: string): readonly Entry[] => {
-        const key = `${saga.name}.${id}`;
-        const entries = begun(saga, key, event, now);
-        this.#tellStuck(key, entries);
-        return entries;
-      };
-      const host = new ActorHost(journalOf(saga.name, begin), store, {
+      const begin = (id: string, event: StartingEvent, now: string): readonly Entry[] =>
+        begun(saga, `${saga.name}.${id}`, event, now);
+      const tell = (id: string, entries: readonly Entry[]): void => this.#tellStuck(`${saga.name}.${id}`, entries);
+      const host = new ActorHost(journalOf(saga.name, begin, tell), store, {
         logger: broker.logger,
         // The entries are the params of their command: recorded with it, each would be stored twice.
         recordCommands: false,
@@ -145,7 +142,10 @@ export class SagaDriver {
     }
   }
 
-  /** Starts the saga of an event, once however often it is called. Its id is the event's stream. */
+  /**
+   * Starts the saga of an event, once however often it is called. Its id is the event's stream. The saga of another event that
+   * stood in this one's place in the log is parked.
+   */
   async start(saga: Saga, event: Recorded): Promise<void> {
     const { host } = this.#hosts.get(saga.name)!;
     const metadata = this.#causeOf(behalfOf(this.#service, event.metadata));

@@ -94,9 +94,9 @@ export async function openSqlite(filename: string, onDeath: DeathObserver = () =
       return { events: events.slice(0, limit), searched, since };
     },
     size: () => thread.request("size"),
-    async sagas({ state = "open", olderThanMs = 0, limit, after }) {
+    async sagas({ state = "open", olderThanMs = 0, limit, after, newestFirst = false }) {
       const states = state === "open" ? OPEN : [state];
-      const rows = await thread.request("sagas", states, olderThanMs, after ?? null, limit);
+      const rows = await thread.request("sagas", states, olderThanMs, after ?? null, limit, newestFirst);
       return rows.map(row => {
         const [id, state, reason, startedAt, updatedAt] = row as [
           string,
