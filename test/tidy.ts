@@ -290,8 +290,8 @@ export function noFileIsDead(tree: Tree): string[] {
       tree.get(path)!.startsWith(`// node ${path} `) ||
       /^(mixins|client)\/packing\.ts$|^client\/index\.ts$/.test(path) ||
       path === "mixins/packing.ts" ||
-      // The HTML of each application names its first script.
-      /^web\/[^/]+\/(main\.tsx|theme\.js)$/.test(path) ||
+      // The HTML of each application names its first script, the build what it runs itself.
+      /^web\/[^/]+\/(main\.tsx|prerender\.tsx|theme\.js)$/.test(path) ||
       /^(mixins\/cli|mixins\/testing\/jest|benchmarks)\//.test(path) ||
       /^mixins\/[^/]+\/(index|mixin|siblings)\.ts$/.test(path) ||
       path.endsWith(".service.ts") ||

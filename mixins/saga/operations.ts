@@ -25,7 +25,7 @@ import { countSagas, findSagas, type SagaCount, type SagaSummary } from "./find.
 import { BULK_LIMITS, editStuck, type BulkAnswer } from "./in-bulk.ts";
 import { sagaRowOf, type Entry, type SagaState } from "./journal.ts";
 import type { JournalLog } from "./journal-log.ts";
-import { beyond, canBeForced, isPastPivot } from "./planner.ts";
+import { beyond, canBeForced, isPastPivot, notRepeatable } from "./planner.ts";
 import { sagaErrors } from "./errors.ts";
 
 export type SagaService = Service & { sagas: SagaDriver; journals: JournalLog };
@@ -290,8 +290,10 @@ async function assertKnown(sagas: SagaDriver, after: string): Promise<void> {
 
 type Signature = ReturnType<typeof asked> & { readonly at: string };
 
-function retried(ref: SagaRef, { stuck, phase }: SagaState, signature: Signature): Entry {
-  if (stuck === undefined) throw sagaErrors.SAGA_NOT_STUCK({ field: "id", key: ref.key, phase });
+function retried({ saga, key }: SagaRef, state: SagaState, signature: Signature): Entry {
+  if (state.stuck === undefined) throw sagaErrors.SAGA_NOT_STUCK({ field: "id", key, phase: state.phase });
+  const why = notRepeatable(saga, key, state);
+  if (why !== undefined) throw sagaErrors.SAGA_NOT_REPEATABLE({ field: "id", key, why });
   return { type: "saga.retried", data: signature };
 }
 
@@ -303,15 +305,16 @@ function compensated(
 ): Entry {
   const { saga, key } = ref;
   const { phase, stuck } = state;
-  if (phase === "completed" || phase === "compensated") throw sagaErrors.SAGA_ENDED({ field: "id", key, phase });
+  if ((phase === "completed" || phase === "compensated") && stuck === undefined)
+    throw sagaErrors.SAGA_ENDED({ field: "id", key, phase });
   const foreign = beyond(saga, state);
   if (foreign !== undefined) throw sagaErrors.SAGA_OF_ANOTHER_RELEASE({ key, why: foreign });
   const isPast = isPastPivot(saga, state, sagas.canAbandon);
   if (isPast && !(pastPivot && stuck !== undefined && canBeForced(saga)))
     throw sagaErrors.SAGA_PAST_PIVOT({ field: "id", key, why: pastPivotBecause(ref, state) });
   // Stuck while compensating: to compensate it means to retry that.
-  if (phase === "compensating" && stuck !== undefined) return { type: "saga.retried", data: signature };
-  if (phase === "compensating") throw sagaErrors.SAGA_COMPENSATING({ field: "id", key });
+  if (phase === "compensating" && stuck !== undefined && !state.anew) return { type: "saga.retried", data: signature };
+  if (phase === "compensating" && stuck === undefined) throw sagaErrors.SAGA_COMPENSATING({ field: "id", key });
   const failure = { type: "COMPENSATED_BY_OPERATOR", message: signature.note ?? "by an operator", step: "" };
   return { type: "saga.compensating", data: { failure, ...signature, ...(isPast && { pastPivot: true }) } };
 }

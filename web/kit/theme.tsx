@@ -1,8 +1,10 @@
 // The colours: the system's, or the chosen ones. `theme.js` sets them before the first paint.
 import { signal } from "@preact/signals";
+import { isBrowser } from "./prerendered.ts";
 
 type Theme = "system" | "light" | "dark";
 const read = (): Theme => {
+  if (!isBrowser) return "system";
   const { theme } = document.documentElement.dataset;
   return theme === "light" || theme === "dark" ? theme : "system";
 };

@@ -3,15 +3,18 @@
 import { signal } from "@preact/signals";
 import { ago } from "./ago.ts";
 import { kept } from "./kept.ts";
+import { isBrowser } from "./prerendered.ts";
 
 export const showsUtc = kept("utc", false);
 
 /** Now, in steps that are fine enough for words such as `3 minutes ago`. */
 const now = signal(Date.now());
-setInterval(() => {
-  if (document.visibilityState === "visible") now.value = Date.now();
-}, 10_000);
-document.addEventListener("visibilitychange", () => (now.value = Date.now()));
+if (isBrowser) {
+  setInterval(() => {
+    if (document.visibilityState === "visible") now.value = Date.now();
+  }, 10_000);
+  document.addEventListener("visibilitychange", () => (now.value = Date.now()));
+}
 
 const exact = (moment: Date): string =>
   new Intl.DateTimeFormat(undefined, {
