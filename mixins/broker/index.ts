@@ -1,5 +1,6 @@
 // The options, middlewares and transporters of the broker. Only moleculer.config.ts (and tests that build a broker)
 // import it.
+import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { BrokerOptions, Middleware } from "moleculer";
 import { clusterKeysIn, natsOptions, nodeEnvironment, type Environment } from "../kernel/index.ts";
@@ -116,6 +117,8 @@ export function brokerOptions(environment: Environment): BrokerOptions & { valen
     logLevel: node.LOGLEVEL,
     logger: brokerLog(environment),
     validator: new Validator(),
+    // For each context. Moleculer's own puts an id together from twenty pieces, of numbers that can be guessed.
+    uidGenerator: () => randomUUID(),
     errorRegenerator: new Regenerator(),
     // Moleculer's default has no time-out.
     requestTimeout: node.REQUEST_TIMEOUT_MS,

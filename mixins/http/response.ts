@@ -36,9 +36,10 @@ export class Response extends ServerResponse<IncomingMessage> {
       for (const name in given) put(all, name, given[name]!);
       return typeof reason === "string" ? super.writeHead(status, reason, all) : super.writeHead(status, all);
     }
-    for (let at = 0; held && at < held.length; at += 2) {
-      const name = held[at]!;
-      if (!this.hasHeader(name)) this.setHeader(name, held[at + 1]!);
+    const ours = held ?? [];
+    for (let at = 0; at < ours.length; at += 2) {
+      const name = ours[at]!;
+      if (!this.hasHeader(name)) this.setHeader(name, ours[at + 1]!);
     }
     return typeof reason === "string" ? super.writeHead(status, reason, more) : super.writeHead(status, reason);
   }
