@@ -7,7 +7,7 @@ import { dropField, hasField, Response, setField, setFields } from "./response.t
 let answer: (res: ServerResponse) => void;
 const server = createServer({ ServerResponse: Response as never }, (_req, res) => answer(res));
 beforeAll(() => once(server.listen(0, "127.0.0.1"), "listening"));
-afterAll(() => server.close());
+afterAll(() => void server.close());
 
 /** The fields that arrive, as they are written, without those that Node adds. */
 async function fieldsOf(by: typeof answer): Promise<string[]> {
