@@ -290,8 +290,8 @@ export function noFileIsDead(tree: Tree): string[] {
       tree.get(path)!.startsWith(`// node ${path} `) ||
       /^(mixins|client)\/packing\.ts$|^client\/index\.ts$/.test(path) ||
       path === "mixins/packing.ts" ||
-      // The HTML of each application names its first script.
-      /^web\/[^/]+\/(main\.tsx|theme\.js)$/.test(path) ||
+      // The HTML of each application names its first script, the build what it runs itself.
+      /^web\/[^/]+\/(main\.tsx|prerender\.tsx|theme\.js)$/.test(path) ||
       /^(mixins\/cli|mixins\/testing\/jest|benchmarks)\//.test(path) ||
       /^mixins\/[^/]+\/(index|mixin|siblings)\.ts$/.test(path) ||
       path.endsWith(".service.ts") ||
@@ -419,7 +419,9 @@ export function linksResolve(tree: Tree): string[] {
 }
 /** The runtime's pages show the shop as an example. A team that has replaced it keeps the pages. */
 const isOfGoneShop = (tree: Tree, path: string): boolean =>
-  /^(services|test\/shop)\//.test(path) && tree.has("mixins/kernel/index.ts") && !tree.has("services/orders/order.ts");
+  /^(services|web|client|(?:test|benchmarks)\/shop)\//.test(path) &&
+  tree.has("mixins/kernel/index.ts") &&
+  !tree.has("services/orders/order.ts");
 const pagesOf = (tree: Tree): [string, string][] =>
   [...tree].filter(([path]) => path.endsWith(".md") && !path.startsWith("mixins/api/"));
 const anchorsOf = (text: string): string[] =>

@@ -1,6 +1,8 @@
-// node web/build.ts [--out FOLDER]
+// node web/build.ts [--out FOLDER [--prerender URL] [--site URL] [--assets URL]]
 //
-// The one way to build the pages. Without `--out` the output goes where the gateway looks for it:
+// The one way to build the pages. `--out` writes them elsewhere, for a delivery network (docs/cdn.md): with `--prerender` each page of
+// the catalog of the shop at URL is a file with its content, whose canonical address begins with that of `--site`; with `--assets`
+// files with a hash in their name come from another origin. Without `--out` the output goes where the gateway looks for it:
 //
 //   1. The fingerprint is a hash of all that the output follows from. An output with it is there already: nothing to do.
 //   2. One process builds, others that start at the same time wait for it.
@@ -14,9 +16,11 @@ import { link, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/p
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { promisify } from "node:util";
+import { parseArgs, promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
-import type { InlineConfig, Plugin } from "vite";
+import type { InlineConfig, Plugin, Rolldown } from "vite";
+import { prerender } from "./prerender.ts";
+import type { Renderer } from "./storefront/renderer.ts";
 
 const ROOT = import.meta.dirname;
 const PROJECT = join(ROOT, "..");
@@ -73,10 +77,20 @@ export const config = (): InlineConfig => ({
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
 });
 
+/** Pages for a network. */
+interface Distribution {
+  /** Origin of the shop whose catalog becomes pages. */
+  readonly prerender?: string | undefined;
+  /** Origin of the pages; default that of the shop. */
+  readonly site?: string | undefined;
+  /** Address before `/assets`; default none, the origin of the page. */
+  readonly assets?: string | undefined;
+}
+
 /** Builds into a folder, which is made anew. */
-async function buildInto(folder: string): Promise<void> {
+async function buildInto(folder: string, { prerender: shop, site, assets }: Distribution = {}): Promise<void> {
   const { build } = await import("vite");
-  await build({
+  const built = (await build({
     ...config(),
     plugins: [themeScript()],
     build: {
@@ -89,10 +103,51 @@ async function buildInto(folder: string): Promise<void> {
       reportCompressedSize: false,
       rolldownOptions: { input: ENTRIES.map(entry => join(ROOT, entry)) },
     },
-  });
+    // Files find each other from wherever they are served: the HTML alone says where that is.
+    experimental: { renderBuiltUrl: (file, { hostType }) => (hostType === "html" ? `/${file}` : { relative: true }) },
+  })) as Rolldown.RolldownOutput;
+  if (shop !== undefined) {
+    const productScripts = scriptsOf(built, "storefront/pages/product/view.tsx");
+    const [from, at] = [shop, site ?? shop].map(url => url.replace(/\/$/, "")) as [string, string];
+    await withRenderer(`${folder}-renderer`, renderer =>
+      prerender({ folder, shop: from, site: at, renderer, productScripts }),
+    );
+  }
   const files = await readdir(folder, { recursive: true });
+  if (assets !== undefined)
+    for (const file of files.filter(name => name.endsWith(".html"))) await moveAssets(join(folder, file), assets);
   await Promise.all(
-    files.filter(file => /\.(html|js|css|svg|json)$/.test(file)).map(file => compress(join(folder, file))),
+    files.filter(file => /\.(html|js|css|svg|json|xml)$/.test(file)).map(file => compress(join(folder, file))),
+  );
+}
+
+/** Runs with what makes HTML of the storefront, compiled for Node into a folder that is removed again. */
+async function withRenderer(folder: string, run: (renderer: Renderer) => Promise<void>): Promise<void> {
+  const { build } = await import("vite");
+  try {
+    await build({
+      ...config(),
+      ssr: { noExternal: true },
+      build: { ssr: join(ROOT, "storefront/prerender.tsx"), outDir: folder, emptyOutDir: true, target: "node22" },
+    });
+    await run((await import(pathToFileURL(join(folder, "prerender.js")).href)) as Renderer);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Addresses of the file that a source has become, and of what that loads at once. */
+function scriptsOf({ output }: Rolldown.RolldownOutput, source: string): string[] {
+  const chunks = output.filter(file => file.type === "chunk");
+  const chunk = chunks.find(({ facadeModuleId }) => facadeModuleId === join(ROOT, source));
+  return chunk === undefined ? [] : [chunk.fileName, ...chunk.imports].map(file => `/${file}`);
+}
+
+async function moveAssets(path: string, base: string): Promise<void> {
+  const html = await readFile(path, "utf8");
+  await writeFile(
+    path,
+    html.replaceAll('="/assets/', () => `="${base.replace(/\/$/, "")}/assets/`),
   );
 }
 
@@ -178,11 +233,16 @@ function isRunning(pid: number): boolean {
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const at = args.indexOf("--out");
-  if (at < 0) return console.log(await buildIfStale());
-  const out = args[at + 1];
-  if (out === undefined) throw new Error("--out needs a folder");
-  await buildInto(resolve(out));
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({ args: [...args], options: { out: text, prerender: text, site: text, assets: text } });
+  const { out, ...distribution } = values;
+  for (const [name, value] of Object.entries(distribution)) {
+    if (out === undefined) throw new Error(`--${name} needs --out: the gateway's own pages are without it`);
+    if (!/^https?:/.test(URL.parse(value)?.href ?? ""))
+      throw new Error(`--${name} needs a URL, such as https://shop.example`);
+  }
+  if (out === undefined) return console.log(await buildIfStale());
+  await buildInto(resolve(out), distribution);
   console.log(resolve(out));
 }
 

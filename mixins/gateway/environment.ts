@@ -127,6 +127,13 @@ export const gatewayEnvironment = defineEnvironment(
         "pages for browsers: the gateway serves those that are built, and builds them beside its start where their sources have " +
         "changed; with `NODE_ENV=production` it builds nothing",
     }),
+    ASSET_BASE_URL: url({
+      protocols: ["http:", "https:"],
+      defaultSays: "none: from the gateway itself",
+      says:
+        "address of a delivery network that has the gateway's `/assets`: pages load their scripts and styles from there; " +
+        "`https://assets.example` means `https://assets.example/assets/…`",
+    }),
     DOCS_URL: url({
       protocols: ["http:", "https:"],
       defaultSays: "none",

@@ -242,7 +242,8 @@ export const Gateway = ({
       this.internalDocuments.forget();
       this.eventDocument.forget();
     };
-    this.pages = pages && environment.WEB ? new Pages(pages, this.logger) : undefined;
+    const served = { broker, origin: PUBLIC_URL, assets: environment.ASSET_BASE_URL };
+    this.pages = pages && environment.WEB ? new Pages(pages, this.logger, served) : undefined;
     const endpoints = new Map([...endpointsOf(this)].filter(([path]) => isOpen(path)));
     this.measure = measureGateway(this, routes);
     this.images = images && imagesOf(this, images);

@@ -49,20 +49,21 @@ export const PAGE_HEADERS = headersOf({
 
 /**
  * The policy of a page whose scripts are our own: as above, and no text becomes markup or code by whatever way. `images`: sources of
- * images beside this origin.
+ * images beside this origin; `assets`: another origin of its scripts, styles and images.
  */
-export const appHeaders = (images: readonly string[]): HeaderList =>
-  headersOf({
+export const appHeaders = (images: readonly string[], assets?: string): HeaderList => {
+  const own = ["'self'", ...(assets === undefined ? [] : [assets])];
+  return headersOf({
     ...COMMON,
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
         defaultSrc: ["'none'"],
-        scriptSrc: ["'self'"],
-        styleSrc: ["'self'"],
-        imgSrc: ["'self'", ...images],
+        scriptSrc: own,
+        styleSrc: own,
+        imgSrc: [...own, ...images],
         connectSrc: ["'self'"],
-        manifestSrc: ["'self'"],
+        manifestSrc: own,
         formAction: ["'self'"],
         baseUri: ["'none'"],
         frameAncestors: ["'none'"],
@@ -72,6 +73,7 @@ export const appHeaders = (images: readonly string[]): HeaderList =>
     },
     crossOriginResourcePolicy: { policy: "same-origin" },
   });
+};
 
 /** The header fields that helmet sets on a response. */
 function headersOf(options: HelmetOptions): HeaderList {

@@ -1,5 +1,5 @@
 import { Gateway } from "@valence/runtime/gateway/mixin";
-import { images } from "./routes/catalog.ts";
+import { images, productPages } from "./routes/catalog.ts";
 import { routes } from "./routes/index.ts";
 
 /** The sessions of two pages on one host: the storefront and the console of its operators. */
@@ -20,10 +20,13 @@ const api = {
   },
 };
 
-/** Products may have their images anywhere. */
 const pages = {
   folder: "web",
-  apps: { "/": { html: "storefront.html", images: ["https:"] }, "/console": { html: "console.html" } },
+  apps: {
+    // Products may have their images anywhere.
+    "/": { html: "storefront.html", images: ["https:"], things: [productPages] },
+    "/console": { html: "console.html" },
+  },
 };
 
 export default Gateway({ api, routes, sessions, pages, images });

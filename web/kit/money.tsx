@@ -1,4 +1,6 @@
 // Amounts are integers in minor units.
+import { LANGUAGE } from "./language.ts";
+
 interface Amount {
   readonly amount: number;
   readonly currency: string;
@@ -7,11 +9,11 @@ interface Amount {
 const formats = new Map<string, Intl.NumberFormat>();
 function formatOf(currency: string): Intl.NumberFormat {
   let format = formats.get(currency);
-  if (!format) formats.set(currency, (format = new Intl.NumberFormat(undefined, { style: "currency", currency })));
+  if (!format) formats.set(currency, (format = new Intl.NumberFormat(LANGUAGE, { style: "currency", currency })));
   return format;
 }
 
-/** The amount as the person's own language writes it: `€18.00`. */
+/** The amount as the language of the page writes it: `€18.00`. */
 export function moneyText({ amount, currency }: Amount): string {
   const format = formatOf(currency);
   return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));

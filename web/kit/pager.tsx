@@ -1,5 +1,6 @@
 import { Button } from "./button.tsx";
 import { Icon } from "./icon.tsx";
+import { LANGUAGE } from "./language.ts";
 
 /** Pages by number. `onPage` puts the number into the URL. */
 export function Pager({
@@ -15,7 +16,7 @@ export function Pager({
 }) {
   const pages = Math.max(1, Math.ceil(total / pageSize));
   const [first, last] = [Math.min(total, (page - 1) * pageSize + 1), Math.min(total, page * pageSize)];
-  const number = new Intl.NumberFormat();
+  const number = new Intl.NumberFormat(LANGUAGE);
   return (
     <nav class="pager" aria-label="Pages">
       <span class="number">

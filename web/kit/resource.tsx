@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useCallback, useEffect, useRef } from "preact/hooks";
 import type { ComponentChildren } from "preact";
+import { givenData } from "./prerendered.ts";
 import { Failure, SkeletonRows } from "./states.tsx";
 
 export interface Resource<T> {
@@ -30,14 +31,16 @@ const SAID_AFTER_MS = 150;
 
 /**
  * Loads now, and again whenever `key` changes; an older request is aborted then. Data of another key does not stay: it would be
- * taken for that of this one, unless `keeps` says that the old rows are as good.
+ * taken for that of this one, unless `keeps` says that the old rows are as good. A page that came with the data of its key shows that
+ * until the answer.
  */
 export function useResource<T>(
   key: string,
   load: (signal: AbortSignal) => Promise<T>,
   { keeps = false }: { readonly keeps?: boolean } = {},
 ): Resource<T> {
-  const state = useSignal<Omit<Resource<T>, "reload" | "set">>(NOTHING);
+  const given = useRef(givenData(key) as T | undefined);
+  const state = useSignal<Omit<Resource<T>, "reload" | "set">>({ ...NOTHING, data: given.current });
   const running = useRef<AbortController>(undefined);
   const latest = useRef(load);
   latest.current = load;
@@ -60,7 +63,8 @@ export function useResource<T>(
   }, []);
 
   useEffect(() => {
-    if (!keeps) state.value = NOTHING;
+    if (!keeps && given.current === undefined) state.value = NOTHING;
+    given.current = undefined;
     reload();
     return () => running.current?.abort();
   }, [key]);

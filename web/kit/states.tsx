@@ -1,5 +1,5 @@
 // Loading, empty, failed and partial: what a screen shows where its rows would be.
-import type { ComponentChildren } from "preact";
+import type { ComponentChildren, Ref } from "preact";
 import { Button } from "./button.tsx";
 import { Icon, type IconName } from "./icon.tsx";
 import { Time } from "./time.tsx";
@@ -31,17 +31,26 @@ export const SkeletonRows = ({
 export const Empty = ({
   title,
   icon = "box",
+  heading,
   children,
   action,
 }: {
   readonly title: string;
+  /** Of `usePage`, where the page has nothing else: the title is its heading. */
+  readonly heading?: Ref<HTMLHeadingElement> | undefined;
   readonly icon?: IconName | undefined;
   readonly children?: ComponentChildren | undefined;
   readonly action?: ComponentChildren | undefined;
 }) => (
   <div class="empty">
     <Icon name={icon} />
-    <h2>{title}</h2>
+    {heading ? (
+      <h1 ref={heading} tabIndex={-1}>
+        {title}
+      </h1>
+    ) : (
+      <h2>{title}</h2>
+    )}
     {children && <p>{children}</p>}
     {action}
   </div>

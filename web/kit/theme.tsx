@@ -1,8 +1,10 @@
 // The colours: the system's, or the chosen ones. `theme.js` sets them before the first paint.
 import { signal } from "@preact/signals";
+import { isBrowser } from "./prerendered.ts";
 
 type Theme = "system" | "light" | "dark";
 const read = (): Theme => {
+  if (!isBrowser) return "system";
   const { theme } = document.documentElement.dataset;
   return theme === "light" || theme === "dark" ? theme : "system";
 };
@@ -24,7 +26,7 @@ export const ThemeSwitch = () => (
   <label class="row small">
     <span>Colours</span>
     <select class="input" value={theme.value} onChange={({ currentTarget }) => choose(currentTarget.value as Theme)}>
-      <option value="system">As the system</option>
+      <option value="system">System</option>
       <option value="light">Light</option>
       <option value="dark">Dark</option>
     </select>

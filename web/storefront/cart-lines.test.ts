@@ -18,6 +18,8 @@ test("a quantity is set where the line is, added at the end, and none takes it o
   expect(withQuantity(lines, product("a"), 5).map(({ quantity }) => quantity)).toEqual([5, 1]);
   expect(withQuantity(lines, product("c"), 2_000).at(-1)).toMatchObject({ quantity: 1_000, product: { id: "c" } });
   expect(withQuantity(lines, product("a"), 0)).toEqual([line("b")]);
+  const undone = withQuantity([line("b")], product("a"), 1, 0);
+  expect(undone.map(({ product: { id } }) => id)).toEqual(["a", "b"]);
 });
 
 test("two currencies have no total", () => {

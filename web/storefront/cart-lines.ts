@@ -14,8 +14,13 @@ export const QUANTITY_MAX = 1_000;
 
 export const countOf = (lines: readonly Line[]): number => lines.reduce((sum, { quantity }) => sum + quantity, 0);
 
-/** The lines with another quantity of this product; none takes it out. */
-export function withQuantity(lines: readonly Line[], product: Line["product"], quantity: number): readonly Line[] {
+/** The lines with another quantity of this product; none takes it out. `at`: where a new line comes, default at the end. */
+export function withQuantity(
+  lines: readonly Line[],
+  product: Line["product"],
+  quantity: number,
+  at = lines.length,
+): readonly Line[] {
   const { id, sku, name, price, category, image } = product;
   const line: Line = {
     product: { id, sku, name, price, category, ...(image && { image }) },
@@ -23,7 +28,9 @@ export function withQuantity(lines: readonly Line[], product: Line["product"], q
   };
   const others = lines.filter(one => one.product.id !== id);
   if (quantity <= 0) return others;
-  return others.length === lines.length ? [...lines, line] : lines.map(one => (one.product.id === id ? line : one));
+  return others.length === lines.length
+    ? lines.toSpliced(at, 0, line)
+    : lines.map(one => (one.product.id === id ? line : one));
 }
 
 export const quantityOf = (lines: readonly Line[], id: string): number =>

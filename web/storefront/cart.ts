@@ -14,10 +14,13 @@ let writes: Promise<void> = Promise.resolve();
 /** Resolves when the account has every change. */
 export const cartSettled = (): Promise<void> => writes;
 
-/** Sets the quantity of a product; 0 takes it out. A change that the account refuses is taken back, and said. */
-export function setQuantity(product: Line["product"], quantity: number): void {
+/**
+ * Sets the quantity of a product; 0 takes it out. A change that the account refuses is taken back, and said. `at`: place of a new line,
+ * default the last.
+ */
+export function setQuantity(product: Line["product"], quantity: number, at?: number): void {
   const before = quantityOf(cart.peek(), product.id);
-  cart.value = withQuantity(cart.peek(), product, quantity);
+  cart.value = withQuantity(cart.peek(), product, quantity, at);
   if (session.user.peek() === null) return;
   writes = writes
     .then(() => write(product.id))

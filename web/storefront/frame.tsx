@@ -1,6 +1,7 @@
-import { signal } from "@preact/signals";
+import { signal, type ReadonlySignal } from "@preact/signals";
 import { useLocation } from "preact-iso";
-import { ButtonLink, Icon, textIn, ThemeSwitch, toast } from "../kit/index.ts";
+import { useEffect, useState } from "preact/hooks";
+import { afterHydration, ButtonLink, Icon, isBrowser, textIn, ThemeSwitch, toast } from "../kit/index.ts";
 import { Button } from "../kit/button.tsx";
 import { cart, forgetCart } from "./cart.ts";
 import { countOf } from "./cart-lines.ts";
@@ -35,7 +36,7 @@ export function Header() {
         <a class="brand" href="/" aria-label="Valence, to the shop">
           <Mark /> <span>Valence</span>
         </a>
-        <form class="search" role="search" onSubmit={search}>
+        <form class="search" role="search" action="/search" onSubmit={search}>
           <Icon name="search" />
           <input
             class="input"
@@ -78,9 +79,12 @@ export function Header() {
   );
 }
 
-const isOffline = signal(!navigator.onLine);
-addEventListener("offline", () => (isOffline.value = true));
-addEventListener("online", () => (isOffline.value = false));
+const isOffline = signal(false);
+if (isBrowser) {
+  afterHydration(() => (isOffline.value = !navigator.onLine));
+  addEventListener("offline", () => (isOffline.value = true));
+  addEventListener("online", () => (isOffline.value = false));
+}
 
 /** Said once for all pages: each goes on by itself when the line is back. */
 export const Offline = () => (
@@ -88,6 +92,24 @@ export const Offline = () => (
     {isOffline.value && <p>You are offline. What you see may be old; nothing that you have typed is lost.</p>}
   </div>
 );
+
+/** Milliseconds before the way to another page is said: most are there at once. */
+const GOING_MS = 150;
+/** The code of another page is on its way, on a slow line. */
+export function Going({ going }: { readonly going: ReadonlySignal<boolean> }) {
+  const [isLong, setLong] = useState(false);
+  const isGoing = going.value;
+  useEffect(() => {
+    if (!isGoing) return setLong(false);
+    const timer = setTimeout(() => setLong(true), GOING_MS);
+    return () => clearTimeout(timer);
+  }, [isGoing]);
+  return (
+    <div class="going" role="status">
+      {isLong && <span class="unseen">Loading the page</span>}
+    </div>
+  );
+}
 
 export const Footer = () => (
   <footer class="foot">

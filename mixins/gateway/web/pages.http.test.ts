@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { brotliCompressSync, brotliDecompressSync, gzipSync } from "node:zlib";
 import { request, type IncomingMessage } from "node:http";
+import { newId, Refusal } from "../../kernel/index.ts";
 import { until } from "../../testing/until.ts";
 import { raw } from "../gateway.fixture.ts";
-import { routes, startLibrary, type Library } from "../library.fixture.ts";
+import { book, routes, startLibrary, type Library } from "../library.fixture.ts";
 import { Gateway } from "../mixin.ts";
 import { Pages } from "./pages.ts";
 
@@ -171,6 +172,79 @@ const policyOf = (headers: Headers): Record<string, string> =>
       .split("; ")
       .map(directive => directive.split(/ (.*)/).slice(0, 2)),
   );
+
+test("a page about a thing has its head, one without the thing is a 404, and one that nobody knows just now comes as it is", async () => {
+  await makeFolder();
+  await output(folder, "one");
+  const [gone, lost] = [newId(), newId()];
+  const shell = "<title>Library</title><p>Books</p>";
+  await writeFile(join(folder, "dist/one/reading-room.html"), shell);
+  const things = [
+    {
+      path: /^\/books\/(?<id>[\w-]+)$/,
+      action: "books.get",
+      headOf: ({ title, about }: typeof book) => ({ title, description: about, image: "/images/1/960.jpg" }),
+    },
+  ];
+  const pages = { folder, apps: { "/": { html: "reading-room.html", things } } };
+  const settings = { WEB: "on", NODE_ENV: "production", PUBLIC_URL: "https://library.example" };
+  const answers = {
+    "books.get": ({ params: { id } }: { params: { id: string } }) => {
+      if (id === gone) throw new Refusal("BOOK_NOT_FOUND", { status: 404 });
+      if (id === lost) throw new Error("the shelf is locked");
+      return { ...book, title: 'A "<Book>" $& more', about: "long ".repeat(200) };
+    },
+  };
+  const gateway = await startLibrary(answers, [], settings, Gateway({ api: { name: "Library API" }, routes, pages }));
+  const page = (path: string) => gateway.http("GET", path, { headers: BROWSER });
+  await until("the pages are loaded", async () => (await page("/")).status === 200);
+  const { status, text, headers } = await page(`/books/${book.id}?utm_source=x`);
+  expect([status, headers.get("cache-control")]).toEqual([200, "no-cache"]);
+  expect(text).toContain("<title>A &quot;&lt;Book&gt;&quot; $&amp; more</title>");
+  expect(text).toContain(`<link rel="canonical" href="https://library.example/books/${book.id}">`);
+  expect(text).toContain('<meta property="og:image" content="https://library.example/images/1/960.jpg">');
+  expect(/name="description" content="([^"]*)"/.exec(text)![1]).toHaveLength(300);
+  expect(text).toContain("<p>Books</p>");
+  for (const [path, expected] of [
+    [`/books/${gone}`, 404],
+    ["/books/none", 404],
+    [`/books/${lost}`, 200],
+    [`/books/${book.id}/more`, 200],
+    ["/", 200],
+  ] as const) {
+    const other = await page(path);
+    expect([path, other.status, other.text]).toEqual([path, expected, shell]);
+    expect(policyOf(other.headers)["script-src"]).toBe("'self'");
+  }
+  await gateway.stop();
+  await removeFolder();
+});
+
+test("ASSET_BASE_URL: pages name their files at that address, and their policy allows it; any page may load the files", async () => {
+  await makeFolder();
+  await output(folder, "one");
+  const html = '<script src="/assets/main-1a2b3c4d.js"></script><a href="/desk">Desk</a>';
+  await writeFile(join(folder, "dist/one/desk.html"), html);
+  await writeFile(join(folder, "dist/one/desk.html.br"), brotliCompressSync(html));
+  const settings = { WEB: "on", NODE_ENV: "production", ASSET_BASE_URL: "https://files.example/library/" };
+  const gateway = await startLibrary({}, [], settings, gatewayOf(folder));
+  const desk = () => gateway.http("GET", "/desk", { headers: { ...BROWSER, "accept-encoding": "br" } });
+  await until("the pages are loaded", async () => (await desk()).status === 200);
+  const { text, headers } = await desk();
+  expect(text).toContain('src="https://files.example/library/assets/main-1a2b3c4d.js"');
+  const { "script-src": scripts, "style-src": styles, "img-src": images, "connect-src": calls } = policyOf(headers);
+  const both = "'self' https://files.example";
+  expect([scripts, styles, images, calls]).toEqual([both, both, both, "'self'"]);
+  const file = await gateway.http("GET", "/assets/main-1a2b3c4d.js");
+  expect([
+    file.status,
+    file.headers.get("access-control-allow-origin"),
+    file.headers.get("cross-origin-resource-policy"),
+  ]).toEqual([200, "*", "cross-origin"]);
+  expect((await gateway.http("GET", "/robots.txt")).headers.get("cross-origin-resource-policy")).toBe("same-origin");
+  await gateway.stop();
+  await removeFolder();
+});
 
 test("WEB=off: the API alone", async () => {
   await makeFolder();

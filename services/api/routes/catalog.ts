@@ -95,6 +95,17 @@ export const catalog = [
   }),
 ];
 
+/** Of the storefront: what a search engine or the preview of a link is told about a product. */
+export const productPages = {
+  path: /^\/products\/(?<id>[\w-]{1,100})$/,
+  action: "catalog.get",
+  headOf: ({ id, name, description }: Static<typeof Product>) => ({
+    title: `${name} · Valence`,
+    description,
+    image: `/images/${id}/960.jpg`,
+  }),
+};
+
 /** Each product has an image at `/images/<its id>/<width>.<format>`; one without a picture has a drawing. */
 export const images = {
   action: "catalog.get",

@@ -39,6 +39,16 @@ export interface Account {
   readonly password: string;
 }
 
+/** How a tab differs from the usual one. */
+export interface TabOptions {
+  /** Origin of the pages; default the shop's. */
+  readonly url?: string;
+  /** Origins beside it from which something may be loaded. */
+  readonly origins?: readonly string[];
+  /** False: a browser that runs none. */
+  readonly scripts?: boolean;
+}
+
 /** Rules of WCAG up to 2.2, A and AA, and what is good practice beyond them. */
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const HEIGHTS: Readonly<Record<Width, number>> = { 360: 780, 768: 1_024, 1280: 860 };
@@ -50,7 +60,7 @@ export class Visitor {
   readonly #shop: Visited;
   readonly #axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   /** Cookies and storage of who is signed in, so that a sign-in costs one hash for all pages. */
-  readonly #signedIn = new Map<Screen["as"], Awaited<ReturnType<BrowserContext["storageState"]>>>();
+  readonly #signedIn = new Map<string, Awaited<ReturnType<BrowserContext["storageState"]>>>();
 
   private constructor(browser: Browser, shop: Visited) {
     this.#browser = browser;
@@ -72,10 +82,18 @@ export class Visitor {
   }
 
   /** A new tab of a person of this kind. */
-  async tab(as: Screen["as"], width: Width = 1280, scheme: Scheme = "light"): Promise<Tab> {
-    const known = this.#signedIn.get(as);
+  async tab(
+    as: Screen["as"],
+    width: Width = 1280,
+    scheme: Scheme = "light",
+    { url = this.#shop.url, origins = [], scripts = true }: TabOptions = {},
+  ): Promise<Tab> {
+    // What a browser keeps belongs to an origin.
+    const name = `${as} ${url}`;
+    const known = this.#signedIn.get(name);
     const context = await this.#browser.newContext({
-      baseURL: this.#shop.url,
+      baseURL: url,
+      javaScriptEnabled: scripts,
       viewport: { width, height: HEIGHTS[width] },
       colorScheme: scheme,
       reducedMotion: "reduce",
@@ -84,10 +102,10 @@ export class Visitor {
       ...(known && { storageState: known }),
     });
     context.setDefaultTimeout(STEP_MS);
-    const tab = await Tab.open(context, this.#shop, this.#axe);
+    const tab = await Tab.open(context, this.#shop, this.#axe, [url, ...origins]);
     if (as !== "guest" && !known) {
       await this.#signIn(tab.page, as);
-      this.#signedIn.set(as, await context.storageState());
+      this.#signedIn.set(name, await context.storageState());
     }
     return tab;
   }
@@ -119,7 +137,8 @@ export class Tab {
     this.#axe = axe;
   }
 
-  static async open(context: BrowserContext, shop: Visited, axe: string): Promise<Tab> {
+  /** `origins`: from which something may be loaded. */
+  static async open(context: BrowserContext, shop: Visited, axe: string, origins: readonly string[]): Promise<Tab> {
     const page = await context.newPage();
     const tab = new Tab(page, context, shop, axe);
     await page.addInitScript(COLLECT);
@@ -130,7 +149,7 @@ export class Tab {
     });
     page.on("pageerror", error => tab.#wrong.push(`exception: ${error.message}`));
     page.on("request", request => {
-      if (!request.url().startsWith(`${shop.url}/`)) tab.#wrong.push(`a request to ${request.url()}`);
+      if (!origins.includes(new URL(request.url()).origin)) tab.#wrong.push(`a request to ${request.url()}`);
     });
     page.on("requestfinished", request => void tab.#count(request.resourceType(), request));
     return tab;
@@ -152,9 +171,10 @@ export class Tab {
     await this.page.evaluate("document.fonts.ready.then(() => undefined)");
   }
 
-  /** Shows the same page in these colours. */
-  show(scheme: Scheme): Promise<void> {
-    return this.page.emulateMedia({ colorScheme: scheme });
+  /** Shows the same page in these colours, once they are painted. */
+  async show(scheme: Scheme): Promise<void> {
+    await this.page.emulateMedia({ colorScheme: scheme });
+    await this.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))");
   }
 
   /** Makes the page a phone's on a slow line: 1.6 Mbit/s, 150 ms, a processor of a quarter. */
@@ -223,6 +243,8 @@ interface Violation {
 export interface Paints {
   readonly largestMs: number;
   readonly shift: number;
+  /** Milliseconds of the slowest answer to a click or a key, up to its paint; 0 where none took 16 ms. */
+  readonly interactionMs: number;
   /** Requests that had begun before the largest element was painted, the page's own among them. */
   readonly requests: number;
 }
@@ -230,9 +252,11 @@ const PAINTS = `({ ...__paints, requests: 1 + performance.getEntriesByType("reso
 
 /** Collects, in the page, what its Content-Security-Policy blocks, and what its load takes. */
 const COLLECT = `window.__blocked = [];
-window.__paints = { largestMs: 0, shift: 0 };
+window.__paints = { largestMs: 0, shift: 0, interactionMs: 0 };
 new PerformanceObserver(list => { for (const { startTime } of list.getEntries()) __paints.largestMs = startTime; })
   .observe({ type: "largest-contentful-paint", buffered: true });
 new PerformanceObserver(list => { for (const entry of list.getEntries()) if (!entry.hadRecentInput) __paints.shift += entry.value; })
   .observe({ type: "layout-shift", buffered: true });
+new PerformanceObserver(list => { for (const { interactionId, duration } of list.getEntries()) if (interactionId) __paints.interactionMs = Math.max(__paints.interactionMs, duration); })
+  .observe({ type: "event", durationThreshold: 16, buffered: true });
 addEventListener("securitypolicyviolation", event => __blocked.push(event.violatedDirective + " " + event.blockedURI));`;

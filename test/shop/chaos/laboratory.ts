@@ -1,5 +1,5 @@
 // Shared by the fault tests: a shop with its payment provider, customers that repeat a request under its key until it
-// is answered, and the check of all records when the faults are over.
+// is answered, and the check of all records when the faults are over. In a run that is for Kafka, the shop's events go by a Kafka.
 import { createServer, type Server } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -10,7 +10,7 @@ import { expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
 import { randomOf, until } from "@valence/runtime/testing";
 import { startBroker } from "@valence/runtime/testing/broker";
-import { Child, freePort } from "@valence/runtime/testing/servers";
+import { Child, freePort, isOnKafka, Kafka } from "@valence/runtime/testing/servers";
 import { invariantsBrokenAtRest, readBooks } from "../support/shop-invariants.ts";
 import { orderOf, Shop, type Answer } from "../support/shop.ts";
 
@@ -46,8 +46,8 @@ export function repeatedly(callers: number, work: () => Promise<void>, pauseMs =
   };
 }
 
-/** Whether this is `npm run test:chaos`, which may take its time. */
-export const isLong = process.env["CHAOS"] === "all";
+/** Whether this is `npm run test:chaos`, or the part of `npm run test:kafka` that is the laboratory: they may take their time. */
+export const isLong = process.env["CHAOS"] === "all" || isOnKafka();
 // Takes minutes: an ordinary run counts it as skipped.
 export const longTest = isLong ? test : test.skip;
 
@@ -56,6 +56,8 @@ const PROGRESS_WITHIN_MS = isLong ? 5 * 60_000 : 60_000;
 
 export class Laboratory {
   readonly shop: Shop;
+  /** Carries the shop's events, over a network that `partition` cuts; undefined where another carrier does. */
+  readonly kafka: Kafka | undefined;
   /** Answers that a client got, by its idempotency key. */
   readonly acknowledged = new Map<string, { id: string; answer: string }>();
   /** How often the shop said to try again, by status. */
@@ -80,12 +82,14 @@ export class Laboratory {
 
   private constructor(
     shop: Shop,
+    kafka: Kafka | undefined,
     provider: { child?: Child; url: string },
     chance: ReturnType<typeof seeded>,
     administrator: Credentials,
     customer: { token: string; products: readonly { id: string; sku: string }[] },
   ) {
     this.shop = shop;
+    this.kafka = kafka;
     this.#provider = provider.child;
     this.#providerUrl = provider.url;
     this.#chance = chance;
@@ -112,7 +116,9 @@ export class Laboratory {
       {},
     );
     let shop: Shop | undefined;
+    let kafka: Kafka | undefined;
     try {
+      kafka = isOnKafka() ? await Kafka.start({ partible: true }) : undefined;
       await until("the provider answers", () =>
         fetch(`${url}/ledger`).then(
           () => true,
@@ -121,6 +127,7 @@ export class Laboratory {
       );
       const settings = {
         ...env,
+        ...(kafka && { KAFKA_BROKERS: kafka.servers }),
         PAYMENT_PROVIDER_URL: url,
         ADMIN_EMAIL: CHAOS.email,
         ADMIN_PASSWORD: CHAOS.password,
@@ -130,9 +137,10 @@ export class Laboratory {
       };
       await alongside(settings);
       shop = await Shop.start(settings);
-      return await Laboratory.at(shop, { child: provider, url }, chance, CHAOS);
+      return await Laboratory.at(shop, { child: provider, url }, chance, CHAOS, kafka);
     } catch (error) {
       await shop?.stop();
+      await kafka?.stop();
       await provider.end("SIGTERM");
       throw error;
     }
@@ -144,14 +152,16 @@ export class Laboratory {
     provider: { child?: Child; url: string },
     chance: ReturnType<typeof seeded>,
     administrator: Credentials,
+    kafka?: Kafka,
   ): Promise<Laboratory> {
     const token = await shop.customer("chaos");
     const products = await stock(shop, administrator);
-    return new Laboratory(shop, provider, chance, administrator, { token, products });
+    return new Laboratory(shop, kafka, provider, chance, administrator, { token, products });
   }
 
   async close(): Promise<void> {
     await this.shop.stop();
+    await this.kafka?.stop();
     await this.#provider?.end("SIGTERM");
     this.#receiver?.closeAllConnections();
     this.#receiver?.close();

@@ -34,8 +34,8 @@ export default function CartPage() {
       ) : (
         <div class="with-side">
           <ul class="lines" aria-label="In the cart">
-            {lines.map(line => (
-              <Row key={line.product.id} {...line} />
+            {lines.map((line, at) => (
+              <Row key={line.product.id} line={line} at={at} onRemove={() => heading.current?.focus()} />
             ))}
           </ul>
           <section class="card stack" aria-label="Total">
@@ -69,11 +69,18 @@ export default function CartPage() {
   );
 }
 
-function Row(line: CheckedLine) {
+interface RowProps {
+  readonly line: CheckedLine;
+  readonly at: number;
+  /** The focus needs another place. */
+  readonly onRemove: () => void;
+}
+function Row({ line, at, onRemove }: RowProps) {
   const { product, quantity } = line;
   const remove = (): void => {
     setQuantity(product, 0);
-    toast(`${product.name} is out of your cart.`, { label: "Undo", run: () => setQuantity(product, quantity) });
+    toast(`${product.name} is out of your cart.`, { label: "Undo", run: () => setQuantity(product, quantity, at) });
+    onRemove();
   };
   const { amount, currency } = product.price;
   return (

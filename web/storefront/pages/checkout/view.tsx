@@ -120,7 +120,10 @@ function usePlacing(customer: string) {
       if (!(error instanceof ProblemError)) throw error;
       const ended = outcomeOf(error, wasSent);
       // What was never sent before and is not done now needs no memory.
-      if (isDecided(error) || !(ended.kind === "unknown" || (ended.kind === "session" && wasSent)))
+      if (
+        isDecided(error) ||
+        !(ended.kind === "unknown" || (ended.kind === "session" && (wasSent || error.outcome === "unknown")))
+      )
         attempt.value = null;
       if (ended.kind === "unknown") requestId.value = ended.requestId;
       outcome.value = ended;
@@ -193,6 +196,8 @@ function Form({
 }) {
   const form = useRef<HTMLFormElement>(null);
   const faults = useSignal<Faults>({});
+  /** The total that was sent last. */
+  const sent = useRef<{ readonly amount: number; readonly currency: string }>(undefined);
   const { outcome, busy, place } = placing;
   const total = totalOf(lines);
   const blocked = isBlocked(lines);
@@ -200,6 +205,8 @@ function Form({
   const shown = faults.value;
   useEffect(() => {
     if (outcome?.kind === "fields") faults.value = outcome.faults;
+    // The lines say what has changed.
+    if (outcome?.kind === "price" || outcome?.kind === "cart") onRetry();
     if (outcome !== undefined) focusFault(form.current!);
   }, [outcome]);
 
@@ -213,6 +220,7 @@ function Form({
     keep();
     faults.value = faultsIn(draft.peek());
     if (Object.keys(faults.peek()).length > 0) return focusFault(form.current!);
+    sent.current = expected;
     if (expected !== undefined) void place(orderOf(draft.peek(), expected));
   };
   const field = (name: string) => ({
@@ -239,7 +247,7 @@ function Form({
     >
       <div class="stack loose">
         <div role="alert" tabIndex={-1} class="stack">
-          {outcome && <Refusal {...{ outcome, before: total, busy }} onAgree={order} />}
+          {outcome && <Refusal {...{ outcome, before: sent.current, busy }} onAgree={order} />}
         </div>
         {failure && <Failure error={failure} onRetry={onRetry} />}
         <fieldset class="card stack">

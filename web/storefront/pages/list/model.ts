@@ -29,6 +29,9 @@ export function shownBy(query: Readonly<Record<string, string>>, category: strin
   };
 }
 
+/** Key of the list as data of a page. */
+export const keyOf = (shown: Shown): string => `list ${JSON.stringify(shown)}`;
+
 export const inputOf = ({ q, category, sort, page }: Shown) => ({
   ...(q !== undefined && { q }),
   ...(category !== undefined && { category }),

@@ -2,9 +2,10 @@
 import { useLocation, useRoute } from "preact-iso";
 import { useEffect } from "preact/hooks";
 import {
+  Button,
   ButtonLink,
   Empty,
-  kept,
+  LANGUAGE,
   Loaded,
   Money,
   Pager,
@@ -17,12 +18,10 @@ import {
 } from "../../../kit/index.ts";
 import type { Product } from "../../../api.ts";
 import { stockOf } from "../../cart.ts";
+import { categories, refreshCategories } from "../../categories.ts";
 import { Picture } from "../../picture.tsx";
 import { shop } from "../../shop.ts";
-import { inputOf, nearTo, PAGE_SIZE, scarcity, shownBy, SORTS, titleOf } from "./model.ts";
-
-/** Categories as the shop has them; those of the last visit at once. */
-const categories = kept<readonly string[]>("categories", []);
+import { inputOf, keyOf, nearTo, PAGE_SIZE, scarcity, shownBy, SORTS, titleOf } from "./model.ts";
 
 export default function List() {
   const { params } = useRoute();
@@ -32,19 +31,13 @@ export default function List() {
   const title = titleOf(shown);
   const heading = usePage(title);
   const isFront = path === "/" && shown.page === 1 && shown.sort === undefined;
-  const products = useResource(JSON.stringify(shown), signal => shop.products.list(inputOf(shown), { signal }), {
+  const products = useResource(keyOf(shown), signal => shop.products.list(inputOf(shown), { signal }), {
     keeps: true,
   });
   const skus = products.data?.rows.map(({ sku }) => sku) ?? [];
   // The list may come from a cache, the stock does not.
   const stock = useResource(skus.join(), signal => stockOf(skus, signal), { keeps: true });
-  useEffect(() => {
-    // Those of the last visit stand where it is not answered.
-    shop.categories.list().then(
-      ({ rows }) => (categories.value = rows.map(({ category }) => category)),
-      () => {},
-    );
-  }, []);
+  useEffect(() => void refreshCategories(), []);
   return (
     <div class="stack loose">
       {isFront ? (
@@ -69,7 +62,19 @@ export default function List() {
       </nav>
       <Loaded of={products} skeleton={<Skeletons />}>
         {({ rows, total }) =>
-          total === 0 ? (
+          rows.length === 0 && total > 0 ? (
+            <Empty
+              title={`There is no page ${shown.page}`}
+              icon="search"
+              action={
+                <Button kind="primary" onClick={() => change({ page: undefined })}>
+                  See the first page
+                </Button>
+              }
+            >
+              All of them fit on the pages before.
+            </Empty>
+          ) : total === 0 ? (
             <Empty
               title="Nothing fits"
               icon="search"
@@ -88,7 +93,7 @@ export default function List() {
             <section class="stack loose" aria-label="Products">
               <div class="row ends">
                 <p class="soft small" role="status">
-                  <span class="number">{new Intl.NumberFormat().format(total)}</span>{" "}
+                  <span class="number">{new Intl.NumberFormat(LANGUAGE).format(total)}</span>{" "}
                   {total === 1 ? "product" : "products"}
                 </p>
                 <div class="sort">

@@ -32,35 +32,41 @@ export default function OrderPage() {
   const user = session.user.value?.id ?? "";
   const order = useResource(`${id} ${user}`, signal => shop.orders.get(id, { signal }));
   const { status, code } = order.error ?? {};
-  if (user === "" || status === 401)
-    return (
-      <Empty
-        title="Sign in to see this order"
-        icon="lock"
-        action={
-          <ButtonLink kind="primary" href={signInAt(`/orders/${id}`)}>
-            Sign in
-          </ButtonLink>
-        }
-      >
-        It belongs to an account.
-      </Empty>
-    );
-  if (code === "ORDER_NOT_FOUND" || status === 422)
-    return (
-      <Empty
-        title="There is no such order"
-        action={
-          <ButtonLink kind="primary" href="/orders">
-            See your orders
-          </ButtonLink>
-        }
-      >
-        The address is not quite right, or the order belongs to another account.
-      </Empty>
-    );
+  if (user === "" || status === 401) return <SignInFirst id={id} />;
+  if (code === "ORDER_NOT_FOUND" || status === 422) return <NoOrder />;
   return <Loaded of={order}>{data => <Ordered key={id} order={data} resource={order} />}</Loaded>;
 }
+
+const SIGN_IN = "Sign in to see this order";
+const SignInFirst = ({ id }: { readonly id: string }) => (
+  <Empty
+    title={SIGN_IN}
+    heading={usePage(SIGN_IN)}
+    icon="lock"
+    action={
+      <ButtonLink kind="primary" href={signInAt(`/orders/${id}`)}>
+        Sign in
+      </ButtonLink>
+    }
+  >
+    It belongs to an account.
+  </Empty>
+);
+
+const NONE = "There is no such order";
+const NoOrder = () => (
+  <Empty
+    title={NONE}
+    heading={usePage(NONE)}
+    action={
+      <ButtonLink kind="primary" href="/orders">
+        See your orders
+      </ButtonLink>
+    }
+  >
+    The address is not quite right, or the order belongs to another account.
+  </Empty>
+);
 
 /** Follows the order until it has ended; what cuts it for good is answered. */
 function useFollowed(order: Order, resource: Resource<Order>) {

@@ -1,4 +1,5 @@
 import {
+  Button,
   ButtonLink,
   Empty,
   Loaded,
@@ -53,7 +54,18 @@ function List() {
   return (
     <Loaded of={orders}>
       {({ rows, total }) =>
-        total === 0 ? (
+        rows.length === 0 && total > 0 ? (
+          <Empty
+            title={`There is no page ${page}`}
+            action={
+              <Button kind="primary" onClick={() => change({ page: undefined })}>
+                See the first page
+              </Button>
+            }
+          >
+            All of them fit on the pages before.
+          </Empty>
+        ) : total === 0 ? (
           <Empty
             title="No orders yet"
             action={

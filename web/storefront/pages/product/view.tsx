@@ -19,17 +19,20 @@ import { QUANTITY_MAX, quantityOf } from "../../cart-lines.ts";
 import { Picture } from "../../picture.tsx";
 import { Quantity } from "../../quantity.tsx";
 import { shop } from "../../shop.ts";
+import { productKey } from "./model.ts";
 
 export default function ProductPage() {
   const { params } = useRoute();
   const id = params["id"]!;
-  const product = useResource(id, signal => shop.products.get(id, { signal }));
-  const heading = usePage(product.data?.name ?? "");
+  const product = useResource(productKey(id), signal => shop.products.get(id, { signal }));
   // An id that is none (422) is one that there is not, too.
-  if (product.error?.status === 404 || product.error?.status === 422)
+  const isGone = product.error?.status === 404 || product.error?.status === 422;
+  const heading = usePage(isGone ? GONE : (product.data?.name ?? ""));
+  if (isGone)
     return (
       <Empty
-        title="This product is gone"
+        title={GONE}
+        heading={heading}
         action={
           <ButtonLink href="/" kind="primary">
             See everything
@@ -73,6 +76,8 @@ export default function ProductPage() {
     </Loaded>
   );
 }
+
+const GONE = "This product is gone";
 
 /** Milliseconds between two looks at the shelf. */
 const LOOKS_MS = 15_000;

@@ -1,0 +1,2 @@
+/** Key of a product as data of a page. */
+export const productKey = (id: string): string => `product ${id}`;
