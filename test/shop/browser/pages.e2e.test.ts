@@ -10,6 +10,7 @@ import { consoleJourneys } from "./console-journeys.ts";
 import { FaultyProvider } from "./faulty-provider.ts";
 import { heading, press, toCheckout, type, typeAddress } from "./journeys.ts";
 import { screens } from "./screens.ts";
+import { storefrontJourneys } from "./storefront-journeys.ts";
 import { Visitor, WIDTHS, type Paints, type Screen, type Width } from "./visitor.ts";
 
 const isWhole = process.env["BROWSER"] === "all";
@@ -53,6 +54,8 @@ async function addViewer(): Promise<void> {
 consoleJourneys(() => ({ shop, visitor, provider }));
 
 cdnJourneys(() => ({ shop, visitor }));
+
+storefrontJourneys(() => ({ shop, visitor }));
 
 /** The ordinary run looks at these, each at one width. */
 const PART: Readonly<Record<string, Width>> = { home: 360, product: 1280, "console-overview": 360 };
