@@ -160,12 +160,17 @@ function Add({ product, available }: { readonly product: Product; readonly avail
 }
 
 const Skeletons = () => (
-  <div class="detail" role="status" aria-label="Loading the product">
-    <span class="skeleton picture" />
-    <div class="stack">
-      <Skeleton />
+  <div class="stack loose" role="status" aria-label="Loading the product">
+    <div class="crumbs">
       <Skeleton width="short" />
-      <Skeleton width="middle" />
+    </div>
+    <div class="detail">
+      <span class="skeleton picture" />
+      <div class="stack">
+        <Skeleton />
+        <Skeleton width="short" />
+        <Skeleton width="middle" />
+      </div>
     </div>
   </div>
 );
