@@ -19,6 +19,13 @@ export const limits = {
   pauseMs: 200,
   /** A server that wants a longer pause (a closed log-in, a used-up quota) is the caller's business. */
   retryAfterMsMax: 10_000,
+  /** Milliseconds that another attempt needs at least: one that is sure to end without an answer would hide the last one. */
+  attemptMsMin: 10,
+  /**
+   * Milliseconds of a renewal with all its attempts. The server takes a refresh token that was used for stolen after 10 s, and ends the
+   * session: an attempt whose answer is lost must be repeated well before.
+   */
+  renewalMs: 8_000,
 } as const;
 
 export interface ClientOptions {
@@ -40,7 +47,7 @@ export interface CallOptions {
   readonly timeoutMs?: number;
   /** The Idempotency-Key of a change. Default: a new one for each call. Keep it where a call may be repeated after a reload. */
   readonly key?: string;
-  /** Header fields of this call: `If-Match`. */
+  /** Header fields of this call: `If-Match`. With `Accept: text/csv` the body is text. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 /** An answer with what HTTP says about it. */
@@ -66,9 +73,10 @@ export async function call<T>(sending: Sending): Promise<Answered<T>> {
   const key = takesKey(line) ? (sending.key ?? newKey()) : undefined;
   const isRepeatable = key !== undefined || !/^P(OST|ATCH) /.test(line) || line === REFRESH;
   let isRenewed = false;
+  let wasUncertain = false;
   for (let attempt = 1; ; attempt++) {
     const credentials = client.credentials?.headers() ?? {};
-    const leftMs = Math.max(1, ends - Date.now());
+    const leftMs = Math.min(Math.max(1, ends - Date.now()), TIMER_MS_MAX);
     // A connection that has died in silence must not take all the time where another attempt is safe.
     const withinMs = Math.ceil(isRepeatable && attempt < limits.attemptsMax ? leftMs / 2 : leftMs);
     const answered = await attemptOf<T>(sending, { credentials, key, withinMs });
@@ -77,12 +85,19 @@ export async function call<T>(sending: Sending): Promise<Answered<T>> {
       attempt--;
       continue;
     }
+    if (wasUncertain && SAYS_NOTHING.has(answered.status)) Object.assign(answered, { outcome: "unknown" });
     const pauseMs = pauseAfter(answered, attempt);
-    const isWorthIt = attempt < limits.attemptsMax && pauseMs <= limits.retryAfterMsMax && Date.now() + pauseMs < ends;
+    const isWorthIt =
+      attempt < limits.attemptsMax &&
+      (answered.retryAfterMs ?? 0) <= limits.retryAfterMsMax &&
+      Date.now() + pauseMs + limits.attemptMsMin < ends;
     if (!isWorthIt || !(isUndone(answered) || (isRepeatable && isUncertain(answered)))) throw answered;
-    await pause(pauseMs * (1 + Math.random() / 4), signal);
+    wasUncertain ||= isUncertain(answered);
+    await pause(pauseMs, signal);
   }
 }
+/** Refusals that come before the key is looked at: they say nothing about what an earlier attempt has done. */
+const SAYS_NOTHING: ReadonlySet<number> = new Set([401, 403, 408, 425, 429, 503]);
 
 /** Whether a request that was refused is to be sent again, with credentials that are new. */
 export const renewed = async (
@@ -97,13 +112,15 @@ export const renewed = async (
 const sendBy =
   ({ credentials: _own, ...client }: ClientOptions): Send =>
   async (line, input) =>
-    (await call({ client, line, input: input as Sending["input"] })).body;
+    (await call({ client, line, input: input as Sending["input"], timeoutMs: limits.renewalMs })).body;
 
 interface Attempt {
   readonly credentials: Readonly<Record<string, string>>;
   readonly key: string | undefined;
   readonly withinMs: number;
 }
+
+const JSON_TYPE = "application/json";
 
 async function attemptOf<T>(
   sending: Sending,
@@ -112,28 +129,39 @@ async function attemptOf<T>(
   const { client, signal } = sending;
   const { method, url, body } = requestOf(sending);
   const late = AbortSignal.timeout(withinMs);
+  // Out of reach of `catch`: a field that HTTP cannot carry is the caller's mistake, and no lost answer.
+  const headers = new Headers({
+    Accept: JSON_TYPE,
+    ...(body !== undefined && { "Content-Type": JSON_TYPE }),
+    ...(key !== undefined && { "Idempotency-Key": key, "Request-Timeout": `${withinMs / 1_000}` }),
+    ...credentials,
+    ...client.headers,
+    ...sending.headers,
+  });
   try {
     const response = await (client.fetch ?? fetch)((client.url ?? "") + url, {
       method,
-      headers: {
-        Accept: "application/json",
-        ...(body !== undefined && { "Content-Type": "application/json" }),
-        ...(key !== undefined && { "Idempotency-Key": key, "Request-Timeout": `${withinMs / 1_000}` }),
-        ...credentials,
-        ...client.headers,
-        ...sending.headers,
-      },
+      headers,
       ...(body !== undefined && { body }),
+      // A redirect would take the credentials elsewhere, and make a GET of a POST.
+      redirect: "manual",
       signal: signal ? AbortSignal.any([signal, late]) : late,
     });
-    if (!response.ok) return await problemIn(response);
-    const { status, headers } = response;
-    return { body: (status === 204 ? undefined : await response.json()) as T, status, headers };
+    // A caller may ask for a list as text/csv.
+    const type = headers.get("Accept")!;
+    if (!isOf(response, type)) return await problemIn(response);
+    const { status } = response;
+    const answer: unknown = status === 204 ? undefined : await (type === JSON_TYPE ? response.json() : response.text());
+    return { body: answer as T, status, headers: response.headers };
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
     return new ProblemError(late.aborted ? "TIMED_OUT" : "NO_ANSWER", { cause });
   }
 }
+
+/** Whether it is a success of this API, with a body of this type or none. A proxy's page comes with 200, too. */
+export const isOf = ({ ok, status, headers }: Response, type: string): boolean =>
+  ok && (status === 204 || headers.get("content-type")?.startsWith(type) === true);
 
 /** Path params by their names, the others by query or, for a change, as the body. */
 export function requestOf({ line, input }: Pick<Sending, "line" | "input">): {
@@ -145,7 +173,7 @@ export function requestOf({ line, input }: Pick<Sending, "line" | "input">): {
   const rest: Record<string, unknown> = { ...input };
   const filled = path.replaceAll(/:(\w+)/g, (_, name: string) => {
     delete rest[name];
-    return encodeURIComponent(String(input[name]));
+    return segmentOf(name, input[name]);
   });
   const url = filled.startsWith("/.") ? filled : `/api${/^\/v\d/.test(filled) ? "" : "/v1"}${filled}`;
   if (method !== "GET" && method !== "DELETE") return { method, url, body: JSON.stringify(rest) };
@@ -157,9 +185,31 @@ export function requestOf({ line, input }: Pick<Sending, "line" | "input">): {
   return { method, url: query === "" ? url : `${url}?${query}` };
 }
 
+/**
+ * A part of a path. What the platform would leave out of the path is refused as the server refuses a wrong field: `DELETE /me/sessions/.`
+ * is `DELETE /me/sessions`, which ends them all.
+ */
+function segmentOf(field: string, value: unknown): string {
+  const isId = typeof value === "number" || (typeof value === "string" && !/^\.{0,2}$/.test(value));
+  if (isId) {
+    try {
+      return encodeURIComponent(value);
+    } catch {
+      // Half of a pair of surrogates.
+    }
+  }
+  const errors = [{ field, message: "is no part of a path" }];
+  throw new ProblemError("VALIDATION_ERROR", {
+    status: 422,
+    problem: { detail: `${field} ${errors[0]!.message}`, errors },
+  });
+}
+
 /** A key belongs to a user: what strangers may change takes none. */
 export const takesKey = (line: string): boolean => !/^GET |^\w+ \/(auth\/|session$)/.test(line);
 const REFRESH = "POST /auth/refresh";
+/** A day. A timer of more than 24 days fires at once, and the gateway takes no such time. */
+const TIMER_MS_MAX = 86_400_000;
 
 /** In hexadecimal, since `randomUUID` is missing on pages that come by plain HTTP. */
 const newKey = (): string =>
@@ -169,8 +219,11 @@ export const isUndone = ({ status, code }: ProblemError): boolean =>
   (code !== "NO_PROBLEM" && (status === 429 || status === 503)) || code === "IDEMPOTENCY_KEY_IN_PROGRESS";
 export const isUncertain = ({ status, code }: ProblemError): boolean =>
   status === 0 || status === 504 || (code === "NO_PROBLEM" && status >= 500);
+/** Never less than the server wants, and not at the same moment as everybody else. */
 const pauseAfter = ({ retryAfterMs }: ProblemError, attempt: number): number =>
-  retryAfterMs ?? limits.pauseMs * 2 ** (attempt - 1) * (0.5 + Math.random() / 2);
+  retryAfterMs === undefined
+    ? limits.pauseMs * 2 ** (attempt - 1) * (0.5 + Math.random() / 2)
+    : retryAfterMs * (1 + Math.random() / 4);
 
 /** The answer, unless the signal ends the wait for it: the answer itself goes on for others. */
 function unlessAborted<T>(signal: AbortSignal | undefined, answer: Promise<T> | undefined): Promise<T | undefined> {

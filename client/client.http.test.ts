@@ -110,7 +110,11 @@ test("nothing was done: the request is sent again, with the same key", async () 
 
 test.each<[string, Reply]>([
   ["a cut connection", cut],
-  ["half an answer", res => res.writeHead(200, { "Content-Length": 10 }).end("{", () => res.destroy())],
+  [
+    "half an answer",
+    res =>
+      res.writeHead(200, { "Content-Type": "application/json", "Content-Length": 10 }).end("{", () => res.destroy()),
+  ],
   ["a 504", problem("REQUEST_TIMEOUT", 504, 0)],
   ["a proxy's page", res => res.writeHead(502, { "Content-Type": "text/html" }).end("<h1>Bad gateway</h1>")],
 ])("%s may have taken effect: sent again only where that changes nothing", async (...[, reply]) => {
@@ -124,6 +128,82 @@ test.each<[string, Reply]>([
   const error = await failure(clientOf().auth.register({ email: "a@example.org", password: "p", name: "Ada" }));
   expect(error).toMatchObject({ name: "ProblemError", outcome: "unknown" });
   expect(seen).toHaveLength(5);
+});
+
+const unavailable = (): Reply[] => Array.from({ length: 3 }, () => problem("SATURATED", 503, 0));
+
+test.each<[string, Reply, Reply[]]>([
+  ["no answer, then a server that stops", cut, unavailable()],
+  ["a 504, then a session that is over", problem("REQUEST_TIMEOUT", 504, 0), [problem("SESSION_ENDED", 401)]],
+  ["another attempt with the key", problem("IDEMPOTENCY_KEY_IN_PROGRESS", 409, 60), []],
+  ["a proxy's 503", res => res.writeHead(503).end("upstream reset"), unavailable()],
+])("%s: whether it was done stays unknown", async (...[, first, rest]) => {
+  replies.push(first, ...rest);
+  expect(await failure(clientOf().orders.cancel("1"))).toMatchObject({ outcome: "unknown" });
+  expect(replies).toEqual([]);
+});
+
+test("a refusal after a lost answer is the server's decision", async () => {
+  replies.push(cut, problem("PRICE_CHANGED", 409));
+  expect(await failure(clientOf().orders.cancel("1"))).toMatchObject({ code: "PRICE_CHANGED", outcome: "none" });
+});
+
+test.each<[unknown, string]>([
+  ["", "id"],
+  [".", "id"],
+  ["..", "id"],
+  ["\ud800", "id"],
+  [undefined, "id"],
+  [{ id: null }, "id"],
+  [{ id: {} }, "id"],
+])("%j is no id: nothing is sent, since the path would be another one", async (...[input, field]) => {
+  const error = await failure(clientOf().me.endSession(input as string));
+  expect(error).toMatchObject({ code: "VALIDATION_ERROR", outcome: "none", errors: [{ field }] });
+  expect((await failure(clientOf().users.revokeKey({ id: "u", key: ".." }))).errors).toMatchObject([{ field: "key" }]);
+  expect(seen).toEqual([]);
+});
+
+test.each<[string, Reply, object]>([
+  [
+    "a page with 200",
+    res => res.writeHead(200, { "Content-Type": "text/html" }).end("<h1>"),
+    { status: 200, outcome: "unknown" },
+  ],
+  [
+    "a redirect",
+    res => res.writeHead(302, { Location: `${url}/elsewhere` }).end(),
+    { status: 302, outcome: "unknown" },
+  ],
+  ["half a problem", problem("X", 404, undefined, { toJSON: () => undefined }), { status: 404, outcome: "none" }],
+  [
+    "a problem of another kind",
+    json({ type: 5 }, 422, { "Content-Type": "application/problem+json" }),
+    { status: 422 },
+  ],
+])("%s is no answer of this API, and neither repeated nor followed", async (...[, reply, says]) => {
+  replies.push(reply);
+  const expected = { code: "NO_PROBLEM", ...says };
+  expect(await failure(clientOf().orders.cancel("1"))).toMatchObject(expected);
+  replies.push(reply);
+  const followed = versionsOf(clientOf().orders.follow("1"));
+  expect(await failure(followed)).toMatchObject(expected);
+  expect(seen).toHaveLength(2);
+});
+
+test("what HTTP cannot carry is the caller's mistake", async () => {
+  expect((await failure(clientOf().orders.cancel("1", { key: "\u2713" }))).name).toBe("TypeError");
+  expect(() => clientOf({ url: "shop.example" })).toThrow("Invalid URL");
+  expect(seen).toEqual([]);
+  await clientOf({ url: `${url}/` }).categories.list();
+  await clientOf().orders.cancel("1", { timeoutMs: 2 ** 40 });
+  expect(seen.at(-1)!.headers["request-timeout"]).toBe("43200");
+  expect(seen.map(({ line }) => line)).toEqual(["GET /api/v1/categories", "POST /api/v1/orders/1/cancel"]);
+});
+
+test("a pause that leaves no time for another attempt is not made: the refusal is the answer", async () => {
+  replies.push(problem("SATURATED", 503, 1));
+  const error = await failure(clientOf().orders.cancel("1", { timeoutMs: 1_000 }));
+  expect(error).toMatchObject({ code: "SATURATED", outcome: "none" });
 });
 
 test("after some attempts, or where the server wants a long pause, it is the caller's turn", async () => {
@@ -184,6 +264,35 @@ test("an expired token is renewed once for all calls, and none notices", async (
   expect(refreshes()[0]!.headers.authorization).toBeUndefined();
   expect(changes).toEqual([session.tokens]);
 });
+
+test("a call of somebody who has logged out is not sent again as whoever came next", async () => {
+  const session = tokens({ tokens: login });
+  const shop = clientOf({ credentials: session });
+  const late: { answer?: () => void } = {};
+  replies.push((res, request) => (late.answer = () => problem("INVALID_TOKEN", 401)(res, request)));
+  const call = failure(shop.orders.cancel("1"));
+  await until("the request", () => late.answer !== undefined);
+  session.set({ accessToken: "b1", refreshToken: "s1" });
+  late.answer!();
+  expect(await call).toMatchObject({ code: "INVALID_TOKEN" });
+  expect(seen).toHaveLength(1);
+});
+
+test("a renewal whose answer is lost is repeated while the server takes its token for the same", async () => {
+  const session = tokens({ tokens: login });
+  let firstAt: number;
+  replies.push(
+    problem("INVALID_TOKEN", 401),
+    () => (firstAt = Date.now()),
+    (...call) =>
+      // As the server does with a token that was used.
+      (Date.now() - firstAt < 10_000
+        ? json({ accessToken: "a2", refreshToken: "r2" })
+        : problem("BAD_REFRESH_TOKEN", 401))(...call),
+  );
+  await clientOf({ credentials: session }).me.get();
+  expect(session.tokens?.accessToken).toBe("a2");
+}, 30_000);
 
 test("a refused renewal ends the session, once, and every call is told", async () => {
   const ends: string[] = [];

@@ -70,8 +70,13 @@ export type RowOf<F> = F extends Failing<infer T> ? Row<T> : never;
 /** Codes with which an operation may refuse. */
 export type CodeOf<F> = F extends Failing<infer T> ? Refusals<T> | GeneralCode | ClientCode : never;
 
-/** A client of the API at `url`, as whoever the credentials are of. It keeps no connection and no state but theirs. */
-export function createClient(client: ClientOptions = {}): Client {
+/**
+ * A client of the API at `url`, as whoever the credentials are of. It keeps no connection and no state but theirs. Throws a TypeError
+ * for a `url` that is none.
+ */
+export function createClient(options: ClientOptions = {}): Client {
+  const client =
+    options.url === undefined ? options : { ...options, url: new URL(options.url).href.replace(/\/$/, "") };
   const groups = Object.entries(table).map(([group, lines]) => {
     const operations: Record<string, unknown> = Object.fromEntries(
       Object.entries<string>(lines).map(([name, line]) => [name, operationOf(client, line)]),

@@ -62,6 +62,8 @@ export function tokens({
 }: Ending & { readonly tokens?: Tokens; readonly onChange?: (tokens: Tokens) => void } = {}): TokenCredentials {
   let current = initial;
   let renewal: Promise<boolean> | undefined;
+  /** The header fields that the last renewal replaced. */
+  let former: string | undefined;
   const headers = () => bearer(current);
 
   async function refresh(send: Send): Promise<boolean> {
@@ -69,7 +71,8 @@ export function tokens({
     try {
       const renewed = (await send("POST /auth/refresh", { refreshToken })) as Tokens;
       // The program has logged in anew, or out, meanwhile.
-      if (current?.refreshToken !== refreshToken) return true;
+      if (current?.refreshToken !== refreshToken) return false;
+      former = headers()["Authorization"];
       current = renewed;
       onChange?.(renewed);
       return true;
@@ -90,11 +93,13 @@ export function tokens({
     },
     set(next) {
       current = next;
+      former = undefined;
     },
     async renew({ code }, refused, send) {
       if (!EXPIRED.has(code)) return false;
-      // Another call has renewed them since this one was sent.
-      if (refused["Authorization"] !== headers()["Authorization"]) return current !== undefined;
+      // Another call has renewed them since this one was sent. A call of somebody who has logged out is not sent as whoever came next.
+      if (refused["Authorization"] !== headers()["Authorization"])
+        return former !== undefined && refused["Authorization"] === former;
       if (current === undefined) return false;
       renewal ??= refresh(send).finally(() => (renewal = undefined));
       return renewal;

@@ -1,7 +1,7 @@
 // Server-sent events of one resource, each once and in order, until the last one. A connection that is cut is taken up again
 // after the last event that came (`Last-Event-ID`); the server answers 204 when there is none left. `EventSource` could not
 // say who asks, tells no refusal from a cut, and is not in Node.
-import { isUncertain, isUndone, pause, renewed, requestOf, type CallOptions, type Sending } from "./call.ts";
+import { isOf, isUncertain, isUndone, pause, renewed, requestOf, type CallOptions, type Sending } from "./call.ts";
 import { ProblemError, problemIn } from "./problem.ts";
 
 const limits = {
@@ -17,16 +17,18 @@ const limits = {
 export interface FollowOptions extends Pick<CallOptions, "signal" | "headers"> {
   /** Id of the last event that is known: those after it follow. */
   readonly after?: string | number;
+  /** Called with true whenever the server says something, every 15 s at least, and with false when the connection is cut. */
+  readonly onLife?: (isThere: boolean) => void;
 }
 
 /** The data of each event. Throws ProblemError for a refusal, or when the server is away for long; or the signal's reason. */
-export async function* follow(sending: Sending, { after }: FollowOptions = {}): AsyncGenerator<unknown> {
+export async function* follow(sending: Sending, { after, onLife }: FollowOptions = {}): AsyncGenerator<unknown> {
   const { client, signal } = sending;
   let last = after === undefined ? undefined : String(after);
   let isRenewed = false;
   for (let empty = 0; ;) {
     const credentials = client.credentials?.headers() ?? {};
-    const connection = new Connection(signal);
+    const connection = new Connection(signal, onLife);
     let waitMs: number | undefined;
     try {
       const response = await connection.open(sending, {
@@ -50,6 +52,7 @@ export async function* follow(sending: Sending, { after }: FollowOptions = {}): 
       waitMs = problem.retryAfterMs;
     } finally {
       connection.close();
+      onLife?.(false);
     }
     waitMs ??= Math.min(limits.pauseMs * 2 ** empty, limits.pauseMsMax) * (0.5 + Math.random() / 2);
     await pause(Math.min(waitMs, limits.pauseMsMax), signal);
@@ -67,9 +70,11 @@ class Connection {
   retryMs: number | undefined;
   readonly #cut = new AbortController();
   readonly #signal: AbortSignal;
+  readonly #onLife: FollowOptions["onLife"];
   #watch: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(signal: AbortSignal | undefined) {
+  constructor(signal: AbortSignal | undefined, onLife: FollowOptions["onLife"]) {
+    this.#onLife = onLife;
     this.#signal = signal ? AbortSignal.any([signal, this.#cut.signal]) : this.#cut.signal;
   }
 
@@ -78,9 +83,11 @@ class Connection {
     const response = await (client.fetch ?? fetch)((client.url ?? "") + requestOf(sending).url, {
       headers: { Accept: "text/event-stream", ...own, ...client.headers, ...headers },
       cache: "no-store",
+      redirect: "manual",
       signal: this.#signal,
     });
-    if (!response.ok) throw await problemIn(response);
+    if (!isOf(response, "text/event-stream")) throw await problemIn(response);
+    this.#onLife?.(true);
     return response;
   }
 
@@ -93,6 +100,7 @@ class Connection {
       // An event that is not whole is sent again.
       if (done) return;
       this.#stay();
+      this.#onLife?.(true);
       const blocks = (text + decoder.decode(value, { stream: true })).split("\n\n");
       text = blocks.pop()!;
       for (const block of blocks) {

@@ -32,7 +32,7 @@ export interface Problem {
 export class ProblemError<C extends string = string> extends Error {
   override readonly name = "ProblemError";
   readonly code: C;
-  /** HTTP status; 0 without an answer. */
+  /** HTTP status; 0 without an answer; 422 where the client itself has refused an id. */
   readonly status: number;
   /** Fields that are wrong; empty where it is not about fields. */
   readonly errors: readonly Issue[];
@@ -51,10 +51,15 @@ export class ProblemError<C extends string = string> extends Error {
     this.errors = problem.errors ?? [];
     this.requestId = problem.requestId;
     this.retryAfterMs = retryAfterMs;
-    this.outcome = status === 0 || (status >= 500 && status !== 503 && status !== 501) ? "unknown" : "none";
+    this.outcome = isUnknown(code, status) ? "unknown" : "none";
     this.problem = problem;
   }
 }
+/** A proxy's 503 may come after the request has reached the server; a key in use belongs to an attempt that is under way. */
+const isUnknown = (code: string, status: number): boolean =>
+  status < 400 ||
+  code === "IDEMPOTENCY_KEY_IN_PROGRESS" ||
+  (status >= 500 && status !== 501 && (status !== 503 || code === "NO_PROBLEM"));
 export interface ProblemOptions {
   readonly status?: number;
   readonly problem?: Problem;
@@ -71,9 +76,13 @@ const SAYS: Readonly<Record<string, string>> = {
 export async function problemIn(response: Response): Promise<ProblemError> {
   const { status, headers } = response;
   const isProblem = headers.get("content-type")?.startsWith("application/problem+json");
-  const problem = isProblem ? ((await response.json()) as Problem) : undefined;
-  const code = problem?.type?.startsWith(PROBLEMS)
-    ? problem.type.slice(PROBLEMS.length).replaceAll("-", "_").toUpperCase()
+  // The status says enough where the text is cut, or is that of another.
+  const problem = isProblem
+    ? ((await response.json().catch(() => undefined)) as Problem | null | undefined)
+    : undefined;
+  const type = String(problem?.type);
+  const code = type.startsWith(PROBLEMS)
+    ? type.slice(PROBLEMS.length).replaceAll("-", "_").toUpperCase()
     : "NO_PROBLEM";
   return new ProblemError(code, { status, ...(problem && { problem }), retryAfterMs: retryAfterOf(headers) });
 }

@@ -109,6 +109,7 @@ export const table = {
     stopJob: "POST /ops/jobs/:id/stop",
     health: "GET /ops/health",
     doctor: "GET /ops/doctor",
+    configuration: "GET /ops/configuration",
     nodes: "GET /ops/nodes",
     circuits: "GET /ops/circuits",
     shards: "GET /ops/shards",

@@ -4,5 +4,7 @@ import { checkBackup } from "./backup.ts";
 import { Cluster } from "./cluster.ts";
 import { run, script } from "./run.ts";
 
-const { values } = parseArgs({ options: { namespace: { type: "string", default: "valence" } } });
-await script(() => console.log(checkBackup(new Cluster(run, values.namespace, "1m"))));
+await script(() => {
+  const { values } = parseArgs({ options: { namespace: { type: "string", default: "valence" } } });
+  console.log(checkBackup(new Cluster(run, values.namespace, 1)));
+});

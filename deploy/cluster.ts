@@ -6,6 +6,11 @@ import type { Run, RunOptions } from "./run.ts";
 const limits = {
   /** Milliseconds between two looks at the migration. */
   lookMs: 2_000,
+  /**
+   * Milliseconds of one call of kubectl, which itself waits for ever: a server that hangs must not keep a release half rolled out. A wait has
+   * this besides its own time.
+   */
+  callMs: 120_000,
   /** Lines that a failed migration's log is cut to. */
   logLines: 100,
 };
@@ -16,17 +21,17 @@ export type Revisions = ReadonlyMap<string, string>;
 export class Cluster {
   readonly #run: Run;
   readonly #namespace: string;
-  /** Of one wait, such as `10m`. */
-  readonly #timeout: string;
+  /** Of one wait. */
+  readonly #minutes: number;
 
-  constructor(run: Run, namespace: string, timeout: string) {
+  constructor(run: Run, namespace: string, minutes: number) {
     this.#run = run;
     this.#namespace = namespace;
-    this.#timeout = timeout;
+    this.#minutes = minutes;
   }
 
   #kubectl(args: readonly string[], options?: RunOptions): string {
-    return this.#run("kubectl", ["--namespace", this.#namespace, ...args], options);
+    return this.#run("kubectl", ["--namespace", this.#namespace, ...args], { timeoutMs: limits.callMs, ...options });
   }
 
   apply(items: readonly Manifest[]): void {
@@ -73,7 +78,10 @@ export class Cluster {
 
   /** Throws when it is not there in time. */
   rolledOut(workload: string): void {
-    this.#kubectl(["rollout", "status", workload, `--timeout=${this.#timeout}`], { isShown: true });
+    this.#kubectl(["rollout", "status", workload, `--timeout=${this.#minutes}m`], {
+      isShown: true,
+      timeoutMs: this.#minutes * 60_000 + limits.callMs,
+    });
   }
 
   /**

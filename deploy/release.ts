@@ -8,7 +8,8 @@
 // 5. `npx valence smoke` tries it from outside.
 //
 // What fails in 3 to 5 is taken back: routes, canary, and each workload that has changed to the revision that served before; that is
-// tried from outside too. Tables stay. A ConfigMap that changed has another name, so that a revision finds its own again. What else the
+// tried from outside too. A step of it that fails does not keep the others from being done: a mix of releases is worse than either. Tables
+// stay. A ConfigMap that changed has another name, so that a revision finds its own again. What else the
 // manifests changed (policies, autoscalers) stays changed until the next release. A process that is killed in between leaves the cluster as
 // it is: the same command, of this release or of the one before, goes on from there.
 import { setTimeout as sleep } from "node:timers/promises";
@@ -41,7 +42,7 @@ export async function rollOut(release: Release, options: RollOutOptions): Promis
     throw new Error("the canary's parts are percents, such as 5,25");
   if (options.canary.length > 0 && !canary)
     throw new Error("this overlay has no canary, or no mesh that divides requests");
-  const cluster = new Cluster(run, namespace, `${minutes}m`);
+  const cluster = new Cluster(run, namespace, minutes);
   const before = cluster.revisions();
   // Then there is no copy, and the servers come first, since the Job needs them.
   const isFirst = before.size === 0;
@@ -101,13 +102,32 @@ function serve(cluster: Cluster, { manifests, workloads }: Release, options: Rol
 
 function takeBack(cluster: Cluster, canary: Canary | undefined, before: Revisions, options: RollOutOptions): void {
   options.say("== taking it back");
-  if (canary) cluster.apply([canary.routes(0), canary.pods(false)]);
-  const now = cluster.revisions();
-  const changed = [...before].filter(([id, revision]) => now.get(id) !== revision && id !== `deployment/${CANARY}`);
-  for (const [workload, revision] of changed) cluster.undo(workload, revision);
-  for (const [workload] of changed) cluster.rolledOut(workload);
-  smoke(options);
+  const failures: string[] = [];
+  /** Undefined when it has failed this many times. */
+  const done = <T>(attempts: number, step: () => T): T | undefined => {
+    try {
+      return step();
+    } catch (error) {
+      if (attempts > 1) return done(attempts - 1, step);
+      failures.push((error as Error).message);
+      return undefined;
+    }
+  };
+  if (canary) done(ATTEMPTS, () => cluster.apply([canary.routes(0), canary.pods(false)]));
+  const now = done(ATTEMPTS, () => cluster.revisions());
+  // Where nobody can tell what has changed, a Deployment that has its revision stays as it is. A StatefulSet would go back too far.
+  const changed = [...before].filter(
+    ([id, revision]) =>
+      (now ? now.get(id) !== revision : id.startsWith("deployment/")) && id !== `deployment/${CANARY}`,
+  );
+  for (const [workload, revision] of changed)
+    done(workload.startsWith("deployment/") ? ATTEMPTS : 1, () => cluster.undo(workload, revision));
+  for (const [workload] of changed) done(1, () => cluster.rolledOut(workload));
+  done(1, () => smoke(options));
+  if (failures.length > 0) throw new Error(failures.join("\n"));
 }
+/** Of a step back: while a release fails, so may a call of kubectl. */
+const ATTEMPTS = 3;
 
 function smoke({ run, url }: RollOutOptions, ...more: string[]): void {
   run("npx", ["valence", "smoke", url, ...more], { isShown: true });

@@ -419,7 +419,9 @@ export function linksResolve(tree: Tree): string[] {
 }
 /** The runtime's pages show the shop as an example. A team that has replaced it keeps the pages. */
 const isOfGoneShop = (tree: Tree, path: string): boolean =>
-  /^(services|test\/shop)\//.test(path) && tree.has("mixins/kernel/index.ts") && !tree.has("services/orders/order.ts");
+  /^(services|web|client|(?:test|benchmarks)\/shop)\//.test(path) &&
+  tree.has("mixins/kernel/index.ts") &&
+  !tree.has("services/orders/order.ts");
 const pagesOf = (tree: Tree): [string, string][] =>
   [...tree].filter(([path]) => path.endsWith(".md") && !path.startsWith("mixins/api/"));
 const anchorsOf = (text: string): string[] =>

@@ -17,6 +17,8 @@ export interface ArchiveOptions {
   readonly after?: string | undefined;
   /** Services with consumers or sagas that will not come back, and are no longer waited for. */
   readonly gone?: readonly string[] | undefined;
+  /** Moves nothing, and answers the same. `gone` services are still waited for: to forget them is a change. */
+  readonly dryRun?: boolean | undefined;
 }
 /** The same as params of an action; `limit` may be left out. */
 export const ARCHIVE_PARAMS = {
@@ -24,6 +26,7 @@ export const ARCHIVE_PARAMS = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
   after: Type.Optional(Type.String({ maxLength: 200 })),
   gone: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems: 100 })),
+  dryRun: Type.Optional(Type.Boolean()),
 };
 export interface Archived {
   /** Streams looked at, and moved. */
@@ -44,7 +47,7 @@ export interface StreamVersion {
 export async function archiveFinished(
   actor: Actor,
   store: EventStore,
-  { olderThanMs, limit, after }: ArchiveOptions,
+  { olderThanMs, limit, after, dryRun = false }: ArchiveOptions,
   foldChunk: number,
   release: (streams: readonly StreamVersion[]) => Promise<Released>,
 ): Promise<Archived> {
@@ -57,7 +60,7 @@ export async function archiveFinished(
       ready.push({ id: stream.slice(prefix.length), version });
   const { ids, kept } = ready.length === 0 ? { ids: new Set<string>(), kept: [] } : await release(ready);
   const going = ready.filter(({ id }) => ids.has(id));
-  for (const { id, version } of going) await store.archive(prefix + id, version);
+  if (!dryRun) for (const { id, version } of going) await store.archive(prefix + id, version);
   const last = rows.at(-1)?.stream;
   return {
     examined: rows.length,

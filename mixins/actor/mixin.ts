@@ -243,14 +243,14 @@ export function Actors<K extends AnyContract>(
         permission: "operations:write",
         params: paramsOf(ARCHIVE_PARAMS),
         async handler(this: HostingService, ctx: Ctx) {
-          const { olderThanMs, limit = ARCHIVE_PAGE, after, gone = [] } = ctx.params;
-          if (gone.length > 0) await this.subscribers.forget(gone);
+          const { olderThanMs, limit = ARCHIVE_PAGE, after, gone = [], dryRun = false } = ctx.params;
+          if (gone.length > 0 && !dryRun) await this.subscribers.forget(gone);
           const release = async (streams: readonly StreamVersion[]) =>
             releasedByAll(this.broker, { source: this.fullName, streams }, await this.subscribers.all());
           return archiveFinished(
             actor,
             this.actors.store,
-            { olderThanMs, limit, after },
+            { olderThanMs, limit, after, dryRun },
             ACTOR_LIMITS.foldChunk,
             release,
           );

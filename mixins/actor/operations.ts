@@ -33,6 +33,19 @@ export interface TimerSummary extends Omit<ListedTimer, "stream" | "params" | "c
   readonly node?: string;
 }
 
+/** Timers among which those of one actor are looked for: no index has them by actor. */
+const TIMERS_SEARCHED = 1_000;
+
+export interface Whereabouts {
+  /** The node that it lives on, or would. */
+  readonly owner: string;
+  /** Whether its events are in the cold part. */
+  readonly isArchived: boolean;
+  readonly timers: readonly TimerSummary[];
+  /** There are more timers in the service than were searched. */
+  readonly isPartial: boolean;
+}
+
 /** The search for a trace in the newest events of a log. */
 export const TRACED = {
   /** The id of a trace or of a request, as the metadata of events has it. */
@@ -92,6 +105,25 @@ export const operations = {
           const node = owners[partitionOf(timer.stream, count)];
           return { ...summaryOf(timer, prefix, now), ...(node !== undefined && { node }) };
         }),
+      };
+    },
+  },
+  /** Asked of the actor's owner, which is the node that answers: how the actor stands, beside its state. */
+  whereabouts: {
+    ...operation,
+    placement: "id",
+    repeatable: true,
+    params: paramsOf({ id: ActorId }),
+    async handler(this: HostingService, ctx: Ctx<{ id: string }>): Promise<Whereabouts> {
+      const { actors, broker } = this;
+      const stream = actors.streamOf(ctx.params.id);
+      const { now, timers } = await actors.store.timers(TIMERS_SEARCHED);
+      const { length } = actors.streamOf("");
+      return {
+        owner: broker.nodeID,
+        isArchived: await isArchived(actors.store, stream),
+        timers: timers.filter(timer => timer.stream === stream).map(timer => summaryOf(timer, length, now)),
+        isPartial: timers.length === TIMERS_SEARCHED,
       };
     },
   },

@@ -89,6 +89,7 @@ class Verification {
   readonly #signedBy = new Set<string>();
   readonly #heads: Head[] = [];
   #reached = new Map<number, number>();
+  #hasHeads = false;
   /** Number of the newest checkpoint that the anchor was given; undefined where nothing tells. */
   #given: number | undefined;
   #anchorNewest = 0;
@@ -119,6 +120,7 @@ class Verification {
     if ("key" in line) this.#takeKey(line.key);
     else if ("checkpoint" in line) this.#takeCheckpoint(line.checkpoint);
     else if ("heads" in line) {
+      this.#hasHeads = true;
       this.#reached = new Map(line.heads.map(({ partition, seq }) => [partition, seq]));
       this.#given = line.anchored;
     } else await this.#takeRecord(line.record);
@@ -126,6 +128,8 @@ class Verification {
 
   async end(): Promise<Verdict> {
     if (this.#stage < HEADS) this.#wrong("removed", "it is cut off: what follows on the checkpoints is missing");
+    else if (!this.#hasHeads)
+      this.#wrong("removed", "the line of the heads is missing, by which an end that was cut off shows");
     await this.#open();
     this.#endWalk();
     // Partitions of which no record is left.

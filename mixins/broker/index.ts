@@ -9,6 +9,7 @@ import { tracing } from "../tracing/index.ts";
 import { MemoryCacher } from "./cachers/memory-cacher.ts";
 import { RedisCacher } from "./cachers/redis-cacher.ts";
 import { healthReport } from "./health-report.ts";
+import { nodeConfiguration } from "./node-configuration.ts";
 import { nodeFigures } from "./node-figures.ts";
 import { nodeTraces } from "./node-traces.ts";
 import { health } from "./health.ts";
@@ -54,6 +55,7 @@ const MIDDLEWARES = [
   logLevels,
   health,
   healthReport,
+  nodeConfiguration,
   nodeFigures,
   nodeTraces,
   stopping,

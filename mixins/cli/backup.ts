@@ -1,8 +1,8 @@
 // `valence backup`: copies the databases of all services at one moment, while they run.
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { version } from "../kernel/index.ts";
+import { makePrivate, makePrivateFolder, version } from "../kernel/index.ts";
 import { measured, writeManifest, type Part } from "./backup/manifest.ts";
 import { PostgresBackup } from "./backup/postgres-backup.ts";
 import { copyTo, cutOf, type Cut } from "./backup/sqlite-backup.ts";
@@ -35,12 +35,13 @@ async function main(args: string[]): Promise<void> {
   const folder = resolve(named);
   const { services, environment } = await readProject();
   const files = filesOf(environment, services);
+  if (existsSync(folder) && !statSync(folder).isDirectory()) throw new UsageError(`${folder} is no folder`);
   if (existsSync(folder) && readdirSync(folder).length > 0)
     throw new UsageError(`${folder} is not empty: name a new folder`);
   const postgres = await PostgresBackup.open(environment, services, { hasOthers: files.size > 0 });
   try {
     if (files.size + postgres.stores.length === 0) throw new UsageError("there is no database yet: nothing to back up");
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makePrivateFolder(folder);
     const cut = await cutOf(files, () => postgres.cut());
     const parts = await copy(folder, cut, postgres).finally(() => cut.close());
     writeManifest(folder, { runtime: version(), at: cut.at.toISOString(), parts });
@@ -66,6 +67,7 @@ async function copy(folder: string, cut: Cut, postgres: PostgresBackup): Promise
   for (const store of postgres.stores) {
     const { name, shard } = store;
     const file = `${name}.${shard}.dump`;
+    makePrivate(join(folder, file));
     const positions = await postgres.dumpTo(join(folder, file), store);
     await add({ name, kind: "postgres", shard, file, positions });
   }

@@ -1,5 +1,5 @@
 // `valence cluster-keys`: a key pair for each role of a cluster.
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { newClusterKeys } from "../kernel/index.ts";
 import { UsageError, type Command } from "./command.ts";
@@ -24,7 +24,7 @@ export const command: Command = {
     for (const [role, key] of nodeKeys) files.set(`${role}.key.json`, `${key}\n`);
     const taken = [...files.keys()].find(name => existsSync(join(folder, name)));
     if (taken !== undefined) throw new UsageError(`${join(folder, taken)} is there already: name another folder`);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makePrivateFolder(folder);
     for (const [name, text] of files) {
       const isPrivate = name.endsWith(".key.json");
       writeFileSync(join(folder, name), text, { flag: "wx", mode: isPrivate ? 0o600 : 0o644 });

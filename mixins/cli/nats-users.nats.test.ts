@@ -50,7 +50,12 @@ afterAll(async () => {
   await nats.stop();
 });
 
-const message = (id: string) => ({ subject: loans.subjectOf({ actor: "loan", stream: "1" }), id, text: `{"index":1}` });
+/** A page of the log with one event, the nth. */
+const message = (n: number) => ({
+  subject: loans.subjectOf({ actor: "loan", stream: "1" }),
+  id: `${n}`,
+  text: JSON.stringify({ origin: "log", after: `${n - 1}`, upTo: `${n}`, index: 1, count: 1 }),
+});
 const publish = (user: string, channel: Channel, subject: string, text = "{}") =>
   publishAll(by(user).nats, channel.name, [{ subject, id: `${Math.random()}`, text }], 2_000);
 /** Bodies are as the server's clients send them. */
@@ -77,7 +82,7 @@ test("a stream with the bounds of another release is noticed by its owner, and m
 test("an owner publishes to its log, and a role whose services take the events reads them", async () => {
   const tail = new JetStreamTail(by("reports"), loans, () => {});
   await until("the tail flows", () => tail.state === "flowing");
-  await publishAll(by("core").nats, loans.name, [message("1"), message("2")], 2_000);
+  await publishAll(by("core").nats, loans.name, [message(1), message(2)], 2_000);
   await until("both have come", () => tail.size === 2);
   tail.close();
 });
@@ -105,7 +110,7 @@ test("no role makes, changes, empties, reads out or removes a stream, its own ne
   for (const call of ["STREAM.NAMES", "STREAM.LIST", "INFO", `DIRECT.GET.${loans.name}`, `CONSUMER.LIST.${loans.name}`])
     await isDenied(ask("core", call));
   await isDenied(ask("core", "STREAM.CREATE.mine", { name: "mine", subjects: [`MOL-${NAMESPACE}.>`] }, "$JS.API"));
-  await isDenied(by("reports").nats.request(message("3").subject, "{}", { timeout: 2_000 }));
+  await isDenied(by("reports").nats.request(message(3).subject, "{}", { timeout: 2_000 }));
 });
 
 test("a role reads the streams that its services take, and no others, whatever a request's body says", async () => {

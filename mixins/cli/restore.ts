@@ -1,5 +1,5 @@
 // `valence restore`: puts the databases of a backup in their places.
-import { writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, realpathSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { databaseEnvironment, locationOf } from "../database/index.ts";
@@ -46,6 +46,7 @@ async function main(args: string[]): Promise<void> {
   // Before the project's folder becomes the working one.
   const folder = resolve(named);
   const report = values.report === undefined ? undefined : resolve(values.report);
+  if (report !== undefined && !values.check) assertWritable(report);
   const project = await readProject();
   const manifest = readManifest(folder);
   const parts = partsOf(manifest, names);
@@ -75,6 +76,15 @@ async function main(args: string[]): Promise<void> {
   await tellConsequences(project, manifest, parts, report);
 }
 
+/** Before anything is written: after a reset of the consumers nobody can make the list again. What it has in it stays. */
+function assertWritable(report: string): void {
+  try {
+    closeSync(openSync(report, "a", 0o600));
+  } catch (error) {
+    throw new UsageError(`nothing was restored: --report ${report}: ${(error as Error).message}`);
+  }
+}
+
 function partsOf({ parts }: Manifest, names: readonly string[]): readonly Part[] {
   const unknown = names.find(name => parts.every(part => part.name !== name));
   if (unknown !== undefined)
@@ -89,7 +99,9 @@ function fileTargets({ environment, services }: Project, parts: readonly Part[])
       const location = services.includes(part.name) ? locationOf(environment, part.name) : undefined;
       if (location?.kind === "postgres") throw otherKind(part, "Postgres");
       // A service keeps it beside its own.
-      const place = location?.filename ?? join(databaseEnvironment.of(environment).DATA_DIR, part.file);
+      const named = location?.filename ?? join(databaseEnvironment.of(environment).DATA_DIR, part.file);
+      // A link may lead to another disk.
+      const place = existsSync(named) ? realpathSync(named) : named;
       return { part, place, isTaken: isTaken(place) };
     });
 }

@@ -31,8 +31,8 @@ async function main(args: string[]): Promise<void> {
     options: { within: { type: "string" }, header: { type: "string", multiple: true, default: [] } },
   });
   const [url = ""] = positionals;
-  if (positionals.length !== 1 || !/^https?:$/.test(URL.parse(url)?.protocol ?? ""))
-    throw new UsageError("name one URL, such as https://api.example.com");
+  if (positionals.length !== 1 || !isOrigin(url))
+    throw new UsageError("name one URL without a path, such as https://api.example.com");
   const { folder, services, environment } = await readProject();
   const results = smokeOf(await stepsIn(folder, services), {
     url,
@@ -50,6 +50,12 @@ async function main(args: string[]): Promise<void> {
   if (counts.FAIL > 0) process.exitCode = 1;
 }
 
+/** A path would be left out, and something else tried; `fetch` refuses a name and a password. */
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
+}
+
 function secondsOf(text: string | undefined): number {
   const seconds = text === undefined ? WITHIN.default : Number(text);
   if (!(seconds >= WITHIN.min && seconds <= WITHIN.max))
@@ -59,8 +65,8 @@ function secondsOf(text: string | undefined): number {
 
 function fieldOf(text: string): [string, string] {
   const [, name, value] = /^([\w-]+):\s*(.+)$/.exec(text) ?? [];
-  if (name === undefined || value === undefined)
-    throw new UsageError(`--header is "<name>: <value>", such as "x-canary: 1", not "${text}"`);
+  if (name === undefined || value === undefined || !/^[\x20-\x7e]*$/.test(value))
+    throw new UsageError(`--header is "<name>: <value>" in ASCII, such as "x-canary: 1", not "${text}"`);
   return [name, value];
 }
 

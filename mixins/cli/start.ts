@@ -1,15 +1,16 @@
 // `valence start`: checks what would otherwise fail far from its cause, then runs Moleculer's runner, whose flags
 // (--instances, --hot …) and environment names (SERVICES, SERVICEDIR, NODEID …) keep their meaning.
 import { once } from "node:events";
-import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, resolve } from "node:path";
-import { isTornCopy, locationOf, locationVariableOf, tornCopyMessage } from "../database/index.ts";
+import { locationOf, locationVariableOf, whyNotWhole } from "../database/index.ts";
 import { gatewayEnvironment } from "../gateway/environment.ts";
 import {
   closeToOthers,
   EnvironmentError,
   exposedOf,
+  makePrivateFolder,
   Misconfigured,
   nodeEnvironment,
   type Environment,
@@ -98,7 +99,7 @@ function checkFiles(environment: Environment, services: readonly string[]): void
     const { filename } = location;
     const file = resolve(filename);
     try {
-      makeFolder(dirname(file));
+      makePrivateFolder(dirname(file));
       accessSync(existsSync(file) ? file : dirname(file), constants.W_OK);
       if (existsSync(file) && !statSync(file).isFile()) throw new Error("not a file");
       closeToOthers(file);
@@ -109,28 +110,11 @@ function checkFiles(environment: Environment, services: readonly string[]): void
       const { code, message } = error as NodeJS.ErrnoException;
       throw new EnvironmentError(variable, shown, `a file that can be written (${code ?? message})`);
     }
-    if (isTornCopy(file)) throw new Misconfigured(tornCopyMessage(filename));
+    const reason = whyNotWhole(file);
+    if (reason !== undefined) throw new Misconfigured(reason);
   }
   if (nodeEnvironment.of(environment).WORKER !== undefined) return;
   for (const path of exposed) console.error(`warning: other users of this machine can look into ${path}: chmod go= it`);
-}
-
-/**
- * Makes one folder after another: in a place where no folder can be made (`/proc`), Node's recursive option tries for
- * ever (v24.21.0).
- */
-function makeFolder(path: string): void {
-  if (existsSync(path)) {
-    if (!statSync(path).isDirectory()) throw Object.assign(new Error(path), { code: "ENOTDIR" });
-    return;
-  }
-  makeFolder(dirname(path));
-  try {
-    mkdirSync(path, { mode: 0o700 });
-  } catch (error) {
-    // Another process that starts at the same time was first.
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  }
 }
 
 /** Checked first: the gateway listens last, after every other service has started. */

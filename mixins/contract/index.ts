@@ -8,7 +8,7 @@ export {
   type EventVersion,
 } from "./asyncapi/document.ts";
 export type { InboundChannel } from "./asyncapi/inbound.ts";
-export { publicData, publicShape } from "./asyncapi/public-shape.ts";
+export { publicData, publicShape, type KeptFields } from "./asyncapi/public-shape.ts";
 export { announceChange, CHANGED, surrogateKeyOf, type Changed } from "./changes.ts";
 export { CALL_FAILURES, isCallFailure, type CallFailure } from "./call-failures.ts";
 export { behalfOf, floating, personBehind, typedCall, type Behalf, type Call, type CallOptions } from "./call.ts";

@@ -45,13 +45,20 @@ export function withoutSecrets(value: unknown, names: ReadonlySet<string>, perso
   );
 }
 
-/** A value as JSON text without the fields of these names, at any depth, and the names of those that it had. */
+/**
+ * A value as JSON text without the fields of these names, at any depth, and without those that are personal; and the names of those
+ * that it had.
+ */
 export function jsonWithoutSecrets(
   value: unknown,
   names: ReadonlySet<string>,
+  personal?: PersonalFields,
 ): { readonly json: string; readonly withheld: readonly string[] } {
-  if (names.size === 0) return { json: JSON.stringify(value), withheld: [] };
+  if (names.size === 0 && personal === undefined) return { json: JSON.stringify(value), withheld: [] };
   const withheld = new Set<string>();
-  const json = JSON.stringify(value, (key, item: unknown) => (names.has(key) ? void withheld.add(key) : item));
+  const json = JSON.stringify(value, function (this: object, key, item: unknown) {
+    if (names.has(key) || personal?.has(key, Object.keys(this))) return void withheld.add(key);
+    return item;
+  });
   return { json, withheld: [...withheld].sort() };
 }

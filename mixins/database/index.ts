@@ -9,5 +9,5 @@ export { readPostgresUrl } from "./postgres-url.ts";
 export { isForeignKeyViolation, isUniqueViolation } from "./violations.ts";
 // For sibling floors only, and not in siblings.ts: the event store's writer thread and the start need these before, or
 // without, the clients of the databases that siblings.ts loads.
-export { ARM, checkpoint, isTornCopy, SEEN, tornCopyMessage } from "./dialects/sqlite/torn.ts";
+export { ARM, checkpoint, isTornCopy, restoringOf, SEEN, whyNotWhole } from "./dialects/sqlite/torn.ts";
 export { APPLICATION_ID } from "./dialects/sqlite/application-id.ts";

@@ -703,6 +703,9 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         for (const i of [1, 2, 3]) await append(stream, i - 1, saga(`saga-${i}`, "running"));
         expect(await ids({ state: "running", limit: 2 })).toEqual(["saga-1", "saga-2"]);
         expect(await ids({ state: "running", limit: 2, after: "saga-2" })).toEqual(["saga-3"]);
+        const newestFirst = { limit: 2, newestFirst: true };
+        expect(await ids({ state: "running", ...newestFirst })).toEqual(["saga-3", "saga-2"]);
+        expect(await ids({ ...newestFirst, after: "saga-2" })).toEqual(["saga-1"]);
         expect(await ids({ olderThanMs: 60_000 })).toEqual([]);
       });
 

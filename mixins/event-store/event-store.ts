@@ -270,8 +270,8 @@ export interface EventStore {
   postponeTimer(timer: Pick<DueTimer, "id" | "stream" | "dueAt">, byMs: number): Promise<void>;
 
   /**
-   * Sagas by state, in order of their start; open = neither completed nor compensated. `olderThanMs`: only those whose
-   * row has not changed for so long. `after`: the id of the last one of the page before; `afterStart`: when it started
+   * Sagas by state, in order of their start, oldest first unless `newestFirst`; open = neither completed nor compensated.
+   * `olderThanMs`: only those whose row has not changed for so long. `after`: the id of the last one of the page before; `afterStart`: when it started
    * (milliseconds since the epoch), for a store that need not have it.
    */
   sagas(filter: {
@@ -280,6 +280,7 @@ export interface EventStore {
     limit: number;
     after?: string;
     afterStart?: number;
+    newestFirst?: boolean;
   }): Promise<readonly OpenSaga[]>;
 
   /**

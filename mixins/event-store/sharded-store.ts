@@ -303,9 +303,10 @@ class ShardedStore implements EventStore {
     const afterStart = starts.find(start => start !== undefined);
     const page = afterStart === undefined ? filter : { ...filter, afterStart };
     const all = await Promise.all(this.#shards.map(({ store }) => store.sagas(page)));
+    const sign = filter.newestFirst === true ? -1 : 1;
     return all
       .flat()
-      .sort((a, b) => compare(a.startedAt, b.startedAt) || compare(a.id, b.id))
+      .sort((a, b) => sign * (compare(a.startedAt, b.startedAt) || compare(a.id, b.id)))
       .slice(0, filter.limit);
   }
 

@@ -81,7 +81,7 @@ export const isDeclaration = (value: unknown): value is Declaration =>
 export class Environment {
   readonly #env: Readonly<Record<string, string | undefined>>;
   readonly #declared: Declared | undefined;
-  readonly #values = new Map<object, object>();
+  readonly #values = new Map<Declaration, object>();
 
   constructor(env: Readonly<Record<string, string | undefined>>, declared?: Declared) {
     this.#env = env;
@@ -91,6 +91,11 @@ export class Environment {
   /** All that the process's code declares; undefined unless a start has collected it. */
   get declared(): Declared | undefined {
     return this.#declared;
+  }
+
+  /** The declarations whose values this process has read. */
+  get asked(): readonly Declaration[] {
+    return [...this.#values.keys()];
   }
 
   /** The text of a variable without blanks at its ends; undefined when nothing is left. For declarations. */
@@ -105,7 +110,7 @@ export class Environment {
 
   /** Read and checked once; see Declaration.of. */
   valuesOf<V extends Variables>(declaration: Declaration<V>): Values<V> {
-    const known = this.#values.get(declaration);
+    const known = this.#values.get(declaration as unknown as Declaration);
     if (known) return known as Values<V>;
     const values = {};
     for (const [name, variable] of Object.entries(declaration.variables)) {
@@ -116,7 +121,7 @@ export class Environment {
       Object.defineProperty(values, name, { value, enumerable });
     }
     declaration.check(values as Values<V>, this);
-    this.#values.set(declaration, values);
+    this.#values.set(declaration as unknown as Declaration, values);
     Object.assign(this, values);
     return values as Values<V>;
   }

@@ -111,15 +111,17 @@ export { internalRoutesOf, serveInternally, type InternalRoutes } from "./intern
 export { canonicalJson, fingerprintOf, storableJson } from "./json.ts";
 export { nearestName } from "./misspelt.ts";
 export { inboxPrefix, natsOptions } from "./nats-url.ts";
+export { configurationOf, type Setting } from "./configuration.ts";
 export { clusterKeysIn, nodeEnvironment } from "./node-environment.ts";
 export { Pause } from "./pause.ts";
 export { contentBytesMax, isLonger, PAYLOAD_BYTES, payloadBytesMax } from "./payload.ts";
-export { closeToOthers, exposedOf, makePrivate } from "./private-file.ts";
+export { closeToOthers, exposedOf, makePrivate, makePrivateFolder } from "./private-file.ts";
 export { PROBLEM_JSON, problemType } from "./problem.ts";
 export { unreadyServices, type DeclaresReadiness } from "./readiness.ts";
 export { PersonalFields, type PersonalField } from "./personal.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { settledWithin } from "./settled-within.ts";
+export { Semaphore } from "./semaphore.ts";
 export { beginStop, isStopping, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
 export { decoded, foldedText, isPrintable, normalText, trimmed } from "./text.ts";
 export { Turns } from "./turns.ts";

@@ -1,6 +1,6 @@
 // Files that hold keys, password hashes and people's data: only the user of this process can read them, whatever the
 // umask is and whichever user made the folder.
-import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, statSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** Permission bits of the group and of all other users. */
@@ -12,9 +12,27 @@ const OURS = /^lost\+found$|^mail$|^operator-\d+\.sock$|\.(sqlite3?|db)(-\w+)?$/
 
 /** Makes the file (0600) and its folder (0700) where they are missing, and closes existing ones to other users. */
 export function makePrivate(filename: string): void {
-  mkdirSync(dirname(filename), { recursive: true, mode: 0o700 });
+  makePrivateFolder(dirname(filename));
   attempt(() => closeSync(openSync(filename, "wx", 0o600)));
   closeToOthers(filename);
+}
+
+/**
+ * Makes one folder after another (0700): in a place where no folder can be made (`/proc`), Node's recursive option tries for
+ * ever (v24.21.0). Throws ENOTDIR for a file.
+ */
+export function makePrivateFolder(path: string): void {
+  if (existsSync(path)) {
+    if (!statSync(path).isDirectory()) throw Object.assign(new Error(`${path} is no folder`), { code: "ENOTDIR" });
+    return;
+  }
+  makePrivateFolder(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another process that starts at the same time was first.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 // Questions that each node answers for itself, by an internal service of its own.
 import type { Context as MoleculerContext, ServiceBroker } from "moleculer";
-import type { Context } from "../contract/index.ts";
+import type { Context, ListedService } from "../contract/index.ts";
 
 export interface NodeAnswer<T> {
   readonly node: string;
@@ -29,12 +29,18 @@ export const servingNodes = ({ registry }: ServiceBroker): KnownNode[] =>
  * Nodes that have gone without a word, or hang: after some seconds the others take them for gone. A node that leaves by intention
  * has told that it has no services any more.
  */
-export function lostNodes({ registry }: ServiceBroker): LostNode[] {
+export const lostNodes = (broker: ServiceBroker): LostNode[] =>
+  lost(broker).map(({ id, services }) => ({ id, services: services.map(({ name }) => name) }));
+
+/** What the services were that such nodes had. */
+export const lostServices = (broker: ServiceBroker): LostService[] => lost(broker).flatMap(({ services }) => services);
+
+function lost({ registry }: ServiceBroker): { id: string; services: readonly LostService[] }[] {
   const known = registry.getNodeList({ withServices: true }) as unknown as (KnownNode & Announced)[];
   return known.flatMap(node => {
-    const services = (node.services ?? []).map(({ name }) => name);
-    const isLost = !node.available && !isTerminal(node) && services.some(name => name !== "$node");
-    return isLost ? [{ id: node.id, services }] : [];
+    const { id, available, services = [] } = node;
+    const isLost = !available && !isTerminal(node) && services.some(({ name }) => name !== "$node");
+    return isLost ? [{ id, services }] : [];
   });
 }
 interface LostNode {
@@ -42,9 +48,14 @@ interface LostNode {
   /** Names of the services that it had. */
   readonly services: readonly string[];
 }
+interface LostService {
+  readonly name: string;
+  readonly fullName?: string;
+  readonly metadata?: ListedService["metadata"];
+}
 interface Announced {
   readonly available: boolean;
-  readonly services?: readonly { readonly name: string }[];
+  readonly services?: readonly LostService[];
 }
 
 /** A call to an action of ours, on behalf of its caller; or, for what nobody has asked for, a broker: `{ broker, call }`. */

@@ -11,7 +11,7 @@ import {
 } from "../contract/index.ts";
 import { isRefusal, PersonalFields, type Refusal } from "../kernel/index.ts";
 import { sagaErrors } from "../saga/index.ts";
-import { askNodes } from "./ask-nodes.ts";
+import { askNodes, lostServices } from "./ask-nodes.ts";
 import { operationErrors } from "./errors.ts";
 
 export type Answer = Record<string, unknown>;
@@ -35,10 +35,14 @@ export const ask = <R = Answer>(
   options: object = {},
 ): Promise<R> => (ctx as unknown as MoleculerContext).call<R, object>(`${service}.${action}`, params, options);
 
-/** Full names (`v2.loans`) of the available services with such metadata, each once, however many nodes run it. */
+/**
+ * Full names (`v2.loans`) of the services with such metadata, each once, however many nodes run it. Those of nodes that were lost are
+ * among them: asked, they do not answer, and so are named as silent, where a list without their entries would look whole.
+ */
 export function servicesWith(broker: ServiceBroker, test: (metadata: Metadata) => boolean): string[] {
   const services = listedServices(broker, { onlyAvailable: true, skipInternal: true });
-  return [...new Set(services.filter(({ metadata }) => test(metadata ?? {})).map(({ fullName }) => fullName))].sort();
+  const all = [...services, ...lostServices(broker)].filter(({ metadata }) => test(metadata ?? {}));
+  return [...new Set(all.map(({ fullName, name }) => fullName ?? name))].sort();
 }
 
 export const hasActor = ({ actor }: Metadata): boolean => actor !== undefined;
@@ -127,13 +131,16 @@ export function shown<T>(ctx: Context, value: T): T {
 
 /** Asks the services with sagas one after another until one knows the id. */
 export async function askOwner(ctx: Context, action: string, params: { id: string }): Promise<Answer> {
+  let silent: unknown;
   for (const service of servicesWith(ctx.broker, hasSagas))
     try {
       return shown(ctx, { ...(await ask(ctx, service, action, params)), service });
     } catch (error) {
-      // Moleculer's own 404 (the service has just gone) is not an answer.
-      if (!isRefusal(error) || !error.type.endsWith("_NOT_FOUND")) throw error;
+      // One that does not answer may have it; but then no other does. Moleculer's own 404 (the service has gone) is no answer.
+      if (isRefusal(error) && !error.type.endsWith("_NOT_FOUND")) throw error;
+      if (!isRefusal(error)) silent ??= error;
     }
+  if (silent !== undefined) throw silent;
   throw sagaErrors.SAGA_NOT_FOUND({ id: params.id });
 }
 

@@ -6,6 +6,7 @@ import { projectionErrors } from "../projection/index.ts";
 import { sagaErrors } from "../saga/index.ts";
 import { streamErrors } from "../stream/index.ts";
 import { operationErrors } from "./errors.ts";
+import { configurationContract } from "./configuration.ts";
 import { hintContract } from "./hints/contract.ts";
 import { jobContract } from "./jobs/contract.ts";
 import { logContract } from "./log-levels.ts";
@@ -74,11 +75,16 @@ export const contract = defineContract({
     /**
      * The last 15 minutes, a point every five seconds, of all nodes: requests and failures (5xx) a second, the time that they
      * took, commands and committed events a second, and the reader of a log that is furthest behind. Operators' own requests are
-     * left out. Nothing is sampled before the first who asks, nor when nobody has asked for a minute.
+     * left out. Nothing is sampled before the first who asks, nor when nobody has asked for a minute. `dashboards`: where to look
+     * further (`DASHBOARDS_URL`).
      */
     metrics: {
       params: {},
-      returns: Type.Object({ everySeconds: Type.Number(), points: Type.Array(Point) }),
+      returns: Type.Object({
+        everySeconds: Type.Number(),
+        points: Type.Array(Point),
+        dashboards: Type.Optional(Type.String()),
+      }),
     },
     /**
      * Circuits of every node towards the others, by action: those that are not closed first. `from` is the node that
@@ -142,7 +148,10 @@ export const contract = defineContract({
     retrySaga: { params: { id, note }, returns: Answer },
     /** `pastPivot`: also undoes a saga that is stuck past its point of no return. */
     compensateSaga: { params: { id, note, pastPivot: Type.Optional(Type.Boolean()) }, returns: Answer },
-    /** The state (now, or at a version) and the latest hundred events before it. */
+    /**
+     * The state (now, or at a version) and the latest hundred events before it; the node that owns it, whether it is archived, and
+     * its timers, those among the next thousand of its service (`isPartial`).
+     */
     actor: {
       params: { type: name, id: ActorId, version: Type.Optional(Type.Integer({ minimum: 0 })) },
       returns: Type.Object({
@@ -151,6 +160,10 @@ export const contract = defineContract({
         version: Type.Integer(),
         state: Type.Unknown(),
         events: Type.Array(Answer),
+        owner: Type.Optional(Type.String()),
+        isArchived: Type.Optional(Type.Boolean()),
+        timers: Type.Optional(Type.Array(Answer)),
+        isPartial: Type.Optional(Type.Boolean()),
       }),
     },
     /** Actors whose record cannot be read, with the reason: service by service, the longest ones first. */
@@ -163,7 +176,7 @@ export const contract = defineContract({
      * Moves finished actors of a type (or `sagas`), whose last event is older than so many days, to the cold part.
      * Examines `limit` streams; `after` in the answer says where to continue, `kept` which streams stay and why. A
      * stream stays while a service that may come back has not taken its events; `gone` names services that will not
-     * come back.
+     * come back. `dryRun` moves nothing and answers the same.
      */
     archive: {
       params: {
@@ -172,6 +185,7 @@ export const contract = defineContract({
         limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
         after,
         gone: Type.Optional(Type.Array(Type.String({ pattern: "^[a-z0-9][a-z0-9.-]{0,63}$" }), { maxItems: 100 })),
+        dryRun: Type.Optional(Type.Boolean()),
         note,
       },
       returns: Answer,
@@ -276,6 +290,7 @@ export const contract = defineContract({
         silent,
       }),
     },
+    ...configurationContract.actions,
     ...hintContract.actions,
     ...traceContract.actions,
     ...jobContract.actions,
@@ -318,6 +333,7 @@ export const contract = defineContract({
     retryDeadLetters: [],
     deadLetterCounts: [],
     discardDeadLetters: [],
+    ...configurationContract.mayRefuse,
     ...hintContract.mayRefuse,
     ...traceContract.mayRefuse,
     ...jobContract.mayRefuse,
@@ -350,6 +366,7 @@ export const contract = defineContract({
     retryDeadLetters: "operations:write",
     deadLetterCounts: "operations:read",
     discardDeadLetters: "operations:write",
+    ...configurationContract.permissions,
     ...hintContract.permissions,
     ...traceContract.permissions,
     ...jobContract.permissions,

@@ -13,6 +13,16 @@ export const operationsEnvironment = defineEnvironment("Operators", {
     defaultSays: "none: the user of this machine",
     says: "in whose name an operator's terminal acts; for a gateway, and for a bus whose nodes have keys",
   }),
+  DASHBOARDS_URL: url({
+    protocols: ["http:", "https:"],
+    defaultSays: "none: no link",
+    says: "where the console's metrics lead on to, such as a folder of Grafana's dashboards",
+  }),
+  TRACES_URL: url({
+    protocols: ["http:", "https:"],
+    defaultSays: "none: no link",
+    says: "where the console's traces lead on to: a trace's id is put behind it, as in `https://jaeger.example/trace/`",
+  }),
   SMOKE_API_KEY: hidden({
     form: "an API key",
     problem: text => (/^vk_[\w-]+$/.test(text) ? undefined : "an API key, `vk_…`"),

@@ -1,7 +1,7 @@
 // The service `ops`: the operator's means to act, and lists of what there is; the views of one saga, an actor's record, timers and
 // so on are in `views/`. Its only data is the log of what was done, and it runs on any node.
-import type { ServiceSchema } from "moleculer";
-import { defineService, type Context } from "../contract/index.ts";
+import type { ServiceBroker, ServiceSchema } from "moleculer";
+import { defineService, listedServices, type Context } from "../contract/index.ts";
 import { newId } from "../kernel/index.ts";
 import { recordingActs, type Act } from "../audit/mixin.ts";
 import { projectionErrors } from "../projection/index.ts";
@@ -26,6 +26,7 @@ import {
   text,
   type Answer,
 } from "./asking.ts";
+import { configurationOperations } from "./configuration.ts";
 import { contract } from "./contract.ts";
 import { EXAMINED_MS, examined } from "./examined.ts";
 import { operationErrors } from "./errors.ts";
@@ -81,6 +82,7 @@ const schema = (): ServiceSchema =>
       ...logOperations,
       ...webhookOperations,
       ...figureOperations,
+      ...configurationOperations,
       ...hintOperations,
       ...traceOperations,
 
@@ -110,7 +112,9 @@ const schema = (): ServiceSchema =>
             ? []
             : (await ask<{ events: Answer[] }>(ctx, service, "history", { id, from, limit: version - from + 1 }))
                 .events;
-        return shown(ctx, { type, id, version, state, events });
+        // A node of the release before does not tell.
+        const beside = await ask(ctx, service, "whereabouts", { id }, { timeout: limits.nodeMs }).catch(() => ({}));
+        return shown(ctx, { type, id, version, state, events, ...beside });
       },
 
       async quarantined(ctx) {
@@ -130,7 +134,8 @@ const schema = (): ServiceSchema =>
           },
           key,
         });
-        return { quarantined: entries, ...next };
+        const quarantined = entries.map(entry => ({ ...entry, type: actorOf(ctx.broker, entry.service) }));
+        return { quarantined, ...next };
       },
       async archive(ctx) {
         const { type, olderThanDays, note: _noted, ...page } = ctx.params;
@@ -195,6 +200,10 @@ const schema = (): ServiceSchema =>
       ...letterOperations,
     },
   });
+
+/** Type of the actors that a service hosts. */
+const actorOf = (broker: ServiceBroker, service: string): string | undefined =>
+  listedServices(broker, { onlyAvailable: true }).find(({ fullName }) => fullName === service)?.metadata?.actor;
 
 async function askIngress(
   ctx: Context,

@@ -9,6 +9,8 @@ const limits = {
   answerMs: 15_000,
   /** Milliseconds between two looks, at something that is not there yet or does not answer. */
   pauseMs: 500,
+  /** Bytes of an answer. A page of any list has less; a server that never ends would fill the memory. */
+  answerBytesMax: 4 * 1_024 * 1_024,
   /** Characters of an answer that a failure shows. */
   shownChars: 300,
 };
@@ -90,19 +92,23 @@ export async function* smokeOf(steps: readonly SmokeStep[], options: SmokeOption
 const READY: SmokeStep = {
   says: "the gateway is ready",
   run: async visitor => {
-    const { status } = await visitor.get<{ status?: string }>("/health/ready");
-    return status ?? "";
+    const answer = await visitor.get<{ status?: string } | null>("/health/ready");
+    if (typeof answer?.status !== "string") throw new Error("/health/ready answered without a status");
+    return answer.status;
   },
 };
 
 async function resultOf({ says, needsAccount, run }: SmokeStep, options: SmokeOptions): Promise<SmokeResult> {
   if (needsAccount && options.key === undefined) return { says, status: "skip", detail: "SMOKE_API_KEY is not set" };
   try {
-    return { says, status: "ok", detail: await run(visitorOf(options)) };
+    return { says, status: "ok", detail: lineOf(await run(visitorOf(options))) };
   } catch (error) {
-    return { says, status: "FAIL", detail: (error as Error).message };
+    return { says, status: "FAIL", detail: lineOf((error as Error).message) };
   }
 }
+
+/** One line: an answer must not write a line of its own, or a command to the terminal or the pipeline that shows it. */
+const lineOf = (text: string): string => text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, " ").trim();
 
 /** With the deadline of one step. */
 function visitorOf({ url, environment, key, headers, stepMs }: SmokeOptions): SmokeVisitor {
@@ -125,7 +131,8 @@ function visitorOf({ url, environment, key, headers, stepMs }: SmokeOptions): Sm
   async function request<T>(path: string, init: RequestInit): Promise<T> {
     let last = "";
     return until(`an answer of ${path}`, async () => {
-      const answer = await ask(new URL(path, url), init);
+      const leftMs = Math.max(1, Math.round(endsAt - performance.now()));
+      const answer = await ask(new URL(path, url), init, Math.min(limits.answerMs, leftMs));
       if (!("isForNow" in answer)) return { body: answer.body as T };
       last = answer.says;
       return undefined;
@@ -151,21 +158,44 @@ function visitorOf({ url, environment, key, headers, stepMs }: SmokeOptions): Sm
 }
 
 /** The answer, or why another attempt is worth while. Throws what will not pass by itself. */
-async function ask(url: URL, init: RequestInit): Promise<{ body: unknown } | { isForNow: true; says: string }> {
+async function ask(
+  url: URL,
+  init: RequestInit,
+  withinMs: number,
+): Promise<{ body: unknown } | { isForNow: true; says: string }> {
   let response: Response;
-  let text: string;
+  let text: string | undefined;
   try {
-    response = await fetch(url, { ...init, signal: AbortSignal.timeout(limits.answerMs), redirect: "manual" });
-    text = await response.text();
+    response = await fetch(url, { ...init, signal: AbortSignal.timeout(withinMs), redirect: "manual" });
+    text = await textOf(response);
   } catch (error) {
     const { message } = ((error as Error).cause ?? error) as Error;
     return { isForNow: true, says: message };
   }
+  if (text === undefined)
+    throw new Error(`${url.pathname} answered ${response.status} with more than ${limits.answerBytesMax} bytes`);
   const says = `${response.status} ${text.slice(0, limits.shownChars)}`.trim();
   if ([429, 503].includes(response.status)) return { isForNow: true, says };
   const type = response.headers.get("content-type") ?? "";
   // A proxy's page may be a 200 as well.
   const isOurs = /\bjson\b/.test(type) && !type.startsWith(PROBLEM_JSON);
   if (!response.ok || !isOurs) throw new Error(`${url.pathname} answered ${says}`);
-  return { body: JSON.parse(text) };
+  try {
+    return { body: JSON.parse(text) };
+  } catch {
+    throw new Error(`${url.pathname} answered no JSON: ${says}`);
+  }
+}
+
+/** Undefined for one that is too long. */
+async function textOf({ body }: Response): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body ?? []) {
+    bytes += chunk.length;
+    // To leave the loop ends the connection.
+    if (bytes > limits.answerBytesMax) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
 }

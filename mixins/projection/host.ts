@@ -20,6 +20,9 @@ export interface BuildStatus {
   readonly lagEvents: number | null;
   readonly lagMs: number;
   readonly events: number;
+  /** Streams that stand still behind a dead letter, and those that are tried again. */
+  readonly parkedStreams: number;
+  readonly retryingStreams: number;
   /** Logs that do not have its checkpoint: it waits for a rebuild. */
   readonly stopped?: ConsumerStatus["stopped"];
   /** Streams that failed in this build and not in the live one. It cannot become live until they are repaired. */
@@ -151,7 +154,7 @@ export class ProjectionHost<T extends Record<string, TProperties> = any> {
     const live = builds.find(({ state }) => state === "live");
     return Promise.all(
       builds.map(async ({ version, build, state }) => {
-        const { lagEvents, lagMs, events, stopped } = await this.#consumers.status(
+        const { lagEvents, lagMs, events, parkedStreams, retryingStreams, stopped } = await this.#consumers.status(
           consumerName(name, { version, build }),
         );
         const blockedBy = state === "building" && live ? await this.#builds.blockedBy({ version, build }, live) : [];
@@ -163,6 +166,8 @@ export class ProjectionHost<T extends Record<string, TProperties> = any> {
           lagEvents,
           lagMs,
           events,
+          parkedStreams,
+          retryingStreams,
           ...(stopped && { stopped }),
           ...(blockedBy.length > 0 && {
             blockedBy: blockedBy.slice(0, this.#limits.blockedShown).map(({ stream }) => stream),

@@ -154,7 +154,8 @@ export const isOpen = ({ phase, stuck }: SagaState): boolean =>
 /** Its present call, or the reason for which it waits. */
 export function inWords(saga: Saga, state: SagaState): string {
   const { phase, stuck, failure, calls } = state;
-  if (phase === "completed" || phase === "compensated") return phase;
+  if (phase === "completed" || phase === "compensated")
+    return stuck === undefined ? phase : `stuck (${stuck}): ${phase}`;
   const foreign = beyond(saga, state);
   if (foreign !== undefined && stuck === undefined) return `waits for a node of another release: ${foreign}`;
   const doing =
@@ -283,7 +284,8 @@ function endOf(
 
 function nextOf({ saga, state, driver, limits }: Described): NextTurn {
   const { phase, stuck, progressAt } = state;
-  if (phase === "completed" || phase === "compensated") return { does: "nothing", by: "nobody" };
+  if (stuck === undefined && (phase === "completed" || phase === "compensated"))
+    return { does: "nothing", by: "nobody" };
   if (stuck !== undefined) return { does: canGoBack(saga, state) ? "retry, or take back" : "retry", by: "an operator" };
   const does = inWords(saga, state);
   if (beyond(saga, state) !== undefined) return { does, by: "a node of another release" };
@@ -297,18 +299,22 @@ function nextOf({ saga, state, driver, limits }: Described): NextTurn {
 
 /** Whether an operator may take back a saga that is stuck. */
 const canGoBack = (saga: Saga, state: SagaState): boolean =>
-  state.phase === "running" && (!isPastPivot(saga, state) || canBeForced(saga));
+  (state.phase === "running" || state.anew !== undefined) && (!isPastPivot(saga, state) || canBeForced(saga));
 
 function saysOf({ saga, state, driver }: Described, next: NextTurn): string {
   const { phase, stuck, failure } = state;
   const step = inWords(saga, state);
   const why = failure && `${failure.type}: ${failure.message}`;
-  if (phase === "completed") return "Completed. There is nothing to do.";
-  if (phase === "compensated") return `Taken back, since ${why ?? "an operator said so"}. There is nothing to do.`;
+  if (phase === "completed" && stuck === undefined) return "Completed. There is nothing to do.";
+  if (phase === "compensated" && stuck === undefined)
+    return `Taken back, since ${why ?? "an operator said so"}. There is nothing to do.`;
   if (stuck !== undefined) {
     const forced = isPastPivot(saga, state) ? " past its point of no return (`pastPivot`)" : "";
     const back = canGoBack(saga, state) ? `, or take it back${forced}` : "";
-    return `Stuck: ${stuck}. It waits for a person: mend the cause and retry it${back}.`;
+    const mend = state.anew
+      ? "retry it, which sends its calls once more for the new event"
+      : "mend the cause and retry it";
+    return `Stuck: ${stuck}. It waits for a person: ${mend}${back}.`;
   }
   if (next.by === "a node of another release") return `It ${step}.`;
   if (!driver) return `It ${step}. No node has it in hand; the watchdog takes it up, at the earliest at ${next.at}.`;

@@ -163,6 +163,19 @@ describe("time", () => {
     expect((await comesTo(driver, "stuck")).stuck).toMatch(/no progress for 300 ms; last: send: LOST/);
     expect(times("outside.send")).toBeGreaterThan(2);
   });
+
+  test("the log tells of what is tried in vain, long before it is parked, and once for all sagas that have the same trouble", async () => {
+    world.set("outside.send", lost);
+    const driver = node({ limits: { toldAfterTries: 3 } });
+    for (const id of ["w1", "w2", "w3"]) await driver.start(Fulfilment, wish(id));
+    await until(() => times("outside.send") > 20);
+    const told = log.filter(line => line.startsWith("WARN"));
+    expect(told).toEqual([
+      expect.stringMatching(
+        /^WARN saga fulfilment\.w\d: send has failed [3-9] times and is repeated, the last time with LOST/,
+      ),
+    ]);
+  });
 });
 
 describe("two drivers", () => {

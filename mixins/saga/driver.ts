@@ -110,6 +110,8 @@ export class SagaDriver {
   readonly #elsewhere = new Set<string>();
   /** The reasons that were logged. */
   readonly #told = new Set<string>();
+  /** When the log told of a trouble, by saga, step and type. */
+  readonly #toldAt = new Map<string, number>();
   #stopping = false;
 
   constructor({ sagas, store, broker, service, limits, share, clock = systemClock, ended }: DriverOptions) {
@@ -125,13 +127,10 @@ export class SagaDriver {
       sagas: 10 * limits.remembered,
     });
     for (const saga of sagas) {
-      const begin = (id: string, event: StartingEvent, now: string): readonly Entry[] => {
-        const key = `${saga.name}.${id}`;
-        const entries = begun(saga, key, event, now);
-        this.#tellStuck(key, entries);
-        return entries;
-      };
-      const host = new ActorHost(journalOf(saga.name, begin), store, {
+      const begin = (id: string, event: StartingEvent, now: string): readonly Entry[] =>
+        begun(saga, `${saga.name}.${id}`, event, now);
+      const tell = (id: string, entries: readonly Entry[]): void => this.#tellStuck(`${saga.name}.${id}`, entries);
+      const host = new ActorHost(journalOf(saga.name, begin, tell), store, {
         logger: broker.logger,
         // The entries are the params of their command: recorded with it, each would be stored twice.
         recordCommands: false,
@@ -143,7 +142,10 @@ export class SagaDriver {
     }
   }
 
-  /** Starts the saga of an event, once however often it is called. Its id is the event's stream. */
+  /**
+   * Starts the saga of an event, once however often it is called. Its id is the event's stream. The saga of another event that
+   * stood in this one's place in the log is parked.
+   */
   async start(saga: Saga, event: Recorded): Promise<void> {
     const { host } = this.#hosts.get(saga.name)!;
     const metadata = this.#causeOf(behalfOf(this.#service, event.metadata));
@@ -435,6 +437,7 @@ export class SagaDriver {
           `saga ${ref.key}: a call failed with a bug, and is repeated until the saga is parked`,
           trouble.error,
         );
+      else if (trouble && next) this.#tell(ref, trouble, next.vain);
     } catch (error) {
       const lastError = failureOf("", error);
       this.#broker.logger.warn(`saga ${ref.key}: ${lastError.message}`);
@@ -445,6 +448,22 @@ export class SagaDriver {
     if (this.#again.delete(ref.key)) this.drive(ref);
     else if (next && !isLeft) this.#rest(next);
     this.#fill();
+  }
+
+  /**
+   * Says in the log which saga waits for what, once for all that have the same trouble: until one is parked the log would
+   * say nothing, and that is a quarter of an hour.
+   */
+  #tell({ saga, key }: SagaRef, { failure: { step, type, message } }: Trouble, vain: number): void {
+    if (vain < this.limits.toldAfterTries || this.#stopping) return;
+    const [trouble, now] = [`${saga.name} ${step} ${type}`, this.#clock.monotonic()];
+    if (now - (this.#toldAt.get(trouble) ?? -Infinity) < this.limits.toldEveryMs) return;
+    if (this.#toldAt.size >= REASONS_MAX) this.#toldAt.clear();
+    this.#toldAt.set(trouble, now);
+    const others = this.#resting.size === 0 ? "" : `; ${this.#resting.size} other sagas here wait for their next try`;
+    this.#broker.logger.warn(
+      `saga ${key}: ${step} has failed ${vain} times and is repeated, the last time with ${type}: ${message}${others}`,
+    );
   }
 
   #rest(waiting: Waiting): void {

@@ -4,6 +4,11 @@ import { defineErrors } from "../kernel/index.ts";
 export const sagaErrors = defineErrors({
   SAGA_NOT_FOUND: { status: 404, says: "there is no saga {id}", todo: "ask for the ids: `GET /ops/sagas`" },
   SAGA_NOT_STUCK: { status: 409, says: "saga {key} is {phase}", todo: "retry only a stuck saga" },
+  SAGA_NOT_REPEATABLE: {
+    status: 409,
+    says: "saga {key} cannot be repeated for the event that its log has now: {why}",
+    todo: "compensate it: that takes back what it did for the event that is lost",
+  },
   SAGA_ENDED: {
     status: 409,
     says: "saga {key} is {phase}",

@@ -12,6 +12,8 @@ export interface SagaFilter {
   readonly reason?: string | undefined;
   /** Milliseconds since it began, at least. */
   readonly olderThanMs?: number | undefined;
+  /** Default: oldest first. */
+  readonly newestFirst?: boolean | undefined;
 }
 
 /** A saga as operators list it. `id` is `<saga>.<id of the event's stream>`. */
@@ -32,10 +34,12 @@ export interface Search {
   readonly rows: number;
   /** Rows that are looked at, at most. */
   readonly searched: number;
+  /** Milliseconds after which it stops with what it has found: who asked does not wait much longer. Default: no bound. */
+  readonly forMs?: number;
 }
 
 export interface Found {
-  /** Oldest first. */
+  /** By their starts. */
   readonly sagas: SagaSummary[];
   /** Id of the last row that was looked at; absent where there are no more. */
   readonly searchedTo?: string;
@@ -55,21 +59,24 @@ export interface SagaCount {
 }
 
 export async function findSagas(store: EventStore, filter: SagaFilter, search: Search): Promise<Found> {
-  const { state = "open", olderThanMs } = filter;
-  const { limit, rows, searched } = search;
+  const { state = "open", olderThanMs, newestFirst = false } = filter;
+  const { limit, rows, searched, forMs = Infinity } = search;
+  const beganAt = performance.now();
   const startedBefore = olderThanMs === undefined ? Infinity : (await store.now()) - olderThanMs;
-  const isNarrowed = filter.name !== undefined || filter.reason !== undefined;
+  const isNarrowed =
+    filter.name !== undefined || filter.reason !== undefined || (newestFirst && olderThanMs !== undefined);
   const sagas: SagaSummary[] = [];
   let { after } = search;
-  for (let seen = 0; seen < searched;) {
+  for (let seen = 0; seen < searched && performance.now() - beganAt < forMs;) {
     const wanted = isNarrowed ? rows : Math.min(rows, limit - sagas.length);
-    const page = await store.sagas({ state, limit: wanted, ...(after !== undefined && { after }) });
+    const page = await store.sagas({ state, limit: wanted, newestFirst, ...(after !== undefined && { after }) });
     for (const row of page) {
+      const isTooYoung = Date.parse(row.startedAt) > startedBefore;
       // The list is in the order of starts.
-      if (Date.parse(row.startedAt) > startedBefore) return { sagas };
+      if (isTooYoung && !newestFirst) return { sagas };
       const summary = summaryOf(row);
       after = row.id;
-      if (!isMeant(summary, filter)) continue;
+      if (isTooYoung || !isMeant(summary, filter)) continue;
       sagas.push(summary);
       if (sagas.length === limit) return { sagas, searchedTo: after };
     }
@@ -83,7 +90,7 @@ export async function findSagas(store: EventStore, filter: SagaFilter, search: S
 export async function countSagas(
   store: EventStore,
   filter: SagaFilter,
-  search: Pick<Search, "rows" | "searched">,
+  search: Pick<Search, "rows" | "searched" | "forMs">,
 ): Promise<{ counts: SagaCount[]; isPartial: boolean }> {
   const { sagas, searchedTo } = await findSagas(store, filter, { ...search, limit: search.searched });
   return { counts: countsOf(sagas), isPartial: searchedTo !== undefined };

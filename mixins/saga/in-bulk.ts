@@ -12,6 +12,8 @@ export const BULK_LIMITS = {
   everyMs: 10,
   /** Milliseconds after which it ends with what it has done: less than a call may take. */
   forMs: 5_000,
+  /** Journals that a dry run reads at once. */
+  toldAtOnce: 50,
   /** Ids that the answer names of each refusal. */
   named: 20,
 } as const;
@@ -48,7 +50,7 @@ export interface BulkAnswer {
 export async function editStuck(
   sagas: SagaDriver,
   { limit, after: first, dryRun, forMs, cause, ...filter }: Bulk,
-  search: { readonly rows: number; readonly searched: number },
+  search: { readonly rows: number; readonly searched: number; readonly forMs?: number },
   edit: (ref: SagaRef, state: SagaState, now: string) => Entry,
 ): Promise<BulkAnswer> {
   const stuck = { ...filter, state: "stuck" } as const;
@@ -58,16 +60,35 @@ export async function editStuck(
   let looked = 0;
   const isTimeUp = (): boolean => performance.now() - beganAt > Math.min(forMs, BULK_LIMITS.forMs);
   let last = first;
+  const refuse = (saga: SagaSummary, error: unknown): void => {
+    if (!isRefusal(error)) throw error;
+    refused.set(error.type, [...(refused.get(error.type) ?? []), saga.id]);
+  };
   const take = async (saga: SagaSummary): Promise<void> => {
     last = saga.id;
     const earlyMs = beganAt + looked++ * BULK_LIMITS.everyMs - performance.now();
-    if (!dryRun && earlyMs > 0) await pause(earlyMs);
+    if (earlyMs > 0) await pause(earlyMs);
     try {
-      await editOne(sagas, saga.id, { dryRun, cause }, edit);
+      const ref = sagas.resolve(saga.id);
+      await sagas.edit(ref, (state, now) => edit(ref, state, now), cause);
       done.push(saga);
     } catch (error) {
-      if (!isRefusal(error)) throw error;
-      refused.set(error.type, [...(refused.get(error.type) ?? []), saga.id]);
+      refuse(saga, error);
+    }
+  };
+  /** Journals are read side by side: nothing is changed, so nothing has to wait for its turn. */
+  const tell = async (several: readonly SagaSummary[]): Promise<void> => {
+    const tried = await Promise.allSettled(
+      several.map(async ({ id }) => {
+        const ref = sagas.resolve(id);
+        edit(ref, await sagas.read(ref), "");
+      }),
+    );
+    for (const [n, saga] of several.entries()) {
+      const { [n]: one } = tried;
+      last = saga.id;
+      if (one!.status === "fulfilled") done.push(saga);
+      else refuse(saga, one!.reason);
     }
   };
   // Those that refuse do not count: else they would be all that a repetition ever comes to.
@@ -75,7 +96,10 @@ export async function editStuck(
   let hasMore = true;
   while (hasMore && done.length < limit && !isTimeUp()) {
     const found = await findSagas(sagas.store, stuck, { ...search, limit: limit - done.length, after });
-    for (const saga of found.sagas) if (!isTimeUp()) await take(saga);
+    if (dryRun) {
+      for (let n = 0; n < found.sagas.length && !isTimeUp(); n += BULK_LIMITS.toldAtOnce)
+        await tell(found.sagas.slice(n, n + BULK_LIMITS.toldAtOnce));
+    } else for (const saga of found.sagas) if (!isTimeUp()) await take(saga);
     after = found.searchedTo;
     hasMore = after !== undefined || isTimeUp();
     // One that ends amid a page goes on behind the last saga that it came to.
@@ -90,15 +114,4 @@ export async function editStuck(
     hasMore,
     ...(hasMore && last !== undefined && { searchedTo: last }),
   };
-}
-
-async function editOne(
-  sagas: SagaDriver,
-  id: string,
-  { dryRun, cause }: Pick<Bulk, "dryRun" | "cause">,
-  edit: (ref: SagaRef, state: SagaState, now: string) => Entry,
-): Promise<void> {
-  const ref = sagas.resolve(id);
-  if (dryRun) edit(ref, await sagas.read(ref), "");
-  else await sagas.edit(ref, (state, now) => edit(ref, state, now), cause);
 }

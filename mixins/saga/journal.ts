@@ -3,11 +3,17 @@
 //   started → (sent → done)…                                              → completed
 //                     refused → compensating → (abandoned → undone)… → otherwise → compensated
 //             a state from which no rule goes on → stuck → retried, or compensating
+//             completed, or any other state: another starting event comes at the first one's place → stuck → likewise
 //
 // A step is `sent` in the journal before its call leaves, in the same append as the outcome of the step before it, so that a
 // compensation knows every call that may be under way. Params are journalled with it: a repetition and an undo use exactly
 // those, whatever a newer version of the saga would compute. A crash between a call and its outcome repeats the call under the
 // same command id, which gets the first answer. The own params of an undo are likewise journalled before it is called.
+//
+// A log that is put back to an older state is written anew, and may then have another event where the one was that began a
+// saga: of the same stream and version, so of the same id, but of another time. The saga knows more than that log, and what it
+// did stands. It is parked; a retry sends its calls once more, under the same command ids: services that have executed them give
+// their first answers, and the one that has lost them executes them.
 //
 // Each write names the number of entries that the writer has seen. So two drivers of one saga, or a driver and an operator,
 // never act on a journal that has moved on (`JOURNAL_MOVED`: read it again and plan anew).
@@ -74,6 +80,8 @@ const shape = defineContract({
     failure: Type.Optional(failure),
     /** Why it is parked. */
     stuck: Type.Optional(Type.String()),
+    /** Another event in the place of the one that began it: its log was put back to an older state meanwhile. */
+    anew: Type.Optional(event),
     /** The last progress. */
     progressAt: at,
     /** Number of journal entries, by which the next write is fenced. */
@@ -114,7 +122,7 @@ const shape = defineContract({
     "saga.resumed": { at },
     "saga.completed": { at },
     "saga.compensated": { at },
-    "saga.stuck": { reason: Type.String() },
+    "saga.stuck": { reason: Type.String(), anew: Type.Optional(event) },
     "saga.retried": { ...operator, ...request, at },
     "saga.noted": operator,
   },
@@ -197,6 +205,29 @@ function again(call: SentCall, phase: SagaState["phase"], at: string): SentCall 
   return call.status === "sent" ? { ...call, sentAt: at } : call;
 }
 
+const callsAgain = (state: SagaState, at: string): SagaState["calls"] =>
+  state.calls.map(call => again(call, state.phase, at));
+
+/** No longer parked. It is the saga of the event that its log has now. */
+const unparked = ({ stuck: _stuck, anew, ...state }: SagaState): SagaState => ({
+  ...state,
+  ...(anew && { event: anew }),
+});
+
+/**
+ * Forward from its first step, whatever it came to: each call is sent again under the id and with the params that it had. Until
+ * then it counts as one without an answer, so that what it may have done is taken back where the saga goes back.
+ */
+const fromTheStart = (state: SagaState, at: string): SagaState => ({
+  ...without(without(unparked(state), "failure"), "forced"),
+  phase: "running",
+  calls: state.calls.map(({ failure: _failure, result: _result, undo: _undo, ...call }) => ({
+    ...call,
+    status: "sent",
+    sentAt: at,
+  })),
+});
+
 const folds: Folds = {
   "saga.started": (state, { event, definition, at }) => ({
     ...state,
@@ -231,7 +262,7 @@ const folds: Folds = {
     progressAt: at,
   }),
   "saga.compensating": (state, { failure, undo, pastPivot, at, ...asked }) => ({
-    ...without(state, "stuck"),
+    ...unparked(state),
     ...sentOnBy(asked),
     ...(pastPivot && { forced: true }),
     ...(undo && { calls: withUndo(state.calls, undo) }),
@@ -251,11 +282,10 @@ const folds: Folds = {
   "saga.resumed": (state, { at }) => ({ ...without(state, "failure"), phase: "running", progressAt: at }),
   "saga.completed": (state, { at }) => ({ ...state, phase: "completed", progressAt: at }),
   "saga.compensated": (state, { at }) => ({ ...state, phase: "compensated", progressAt: at }),
-  "saga.stuck": (state, { reason }) => ({ ...state, stuck: reason }),
+  "saga.stuck": (state, { reason, anew }) => ({ ...state, stuck: reason, ...(anew && { anew }) }),
   "saga.retried": (state, { at, ...asked }) => ({
-    ...without(state, "stuck"),
+    ...(state.anew ? fromTheStart(state, at) : { ...without(state, "stuck"), calls: callsAgain(state, at) }),
     ...sentOnBy(asked),
-    calls: state.calls.map(call => again(call, state.phase, at)),
     progressAt: at,
   }),
   "saga.noted": state => state,
@@ -267,24 +297,32 @@ const counted = Object.fromEntries(
   ]),
 ) as unknown as Folds;
 
-/** The journal's actor. `begin` gives the entries of a new saga. Its streams are `<saga>.<id>`. */
+/**
+ * The journal's actor. `begin` gives the entries of a new saga; `tell` gets those that a starting event has led to. Its streams
+ * are `<saga>.<id>`.
+ */
 export const journalOf = (
   name: string,
   begin: (id: string, event: StartingEvent, now: string) => readonly Entry[],
+  tell: (id: string, entries: readonly Entry[]) => void = () => {},
 ): Journal =>
   defineActor(journalContract(name))({
     initial: () => NEW,
     begins: ["start"],
     // 2: the definition under which it began, and how calls are undone. The release before would fold them away.
     // 3: that an operator takes it back past its pivot.
-    snapshotSchema: 3,
-    finished: ({ phase }) => phase === "completed" || phase === "compensated",
+    // 4: another event in the place of the one that began it.
+    snapshotSchema: 4,
+    finished: ({ phase, stuck }) => stuck === undefined && (phase === "completed" || phase === "compensated"),
     decide: {
       // Once per starting event, however often it is delivered. A second one of the same stream makes its own saga.
       start: (state, { event }, { id, now, refuse }) => {
-        if (state.event === undefined) return begin(id, event, now);
-        if (state.event.eventId === event.eventId) return [];
-        throw refuse("SAGA_EXISTS");
+        if (state.event !== undefined && state.event.eventId !== event.eventId) throw refuse("SAGA_EXISTS");
+        // Its data may have been upcast or erased since; its time stays.
+        if (state.event !== undefined && event.at === (state.anew ?? state.event).at) return [];
+        const entries = state.event === undefined ? begin(id, event, now) : [begunByAnother(state.event, event)];
+        tell(id, entries);
+        return entries;
       },
       journal: (state, { seen, entries }, { refuse }) => {
         if (state.entries !== seen) throw refuse("JOURNAL_MOVED");
@@ -293,6 +331,12 @@ export const journalOf = (
     },
     evolve: counted,
   });
+
+/** The word before the colon is the reason by which lists count it. */
+const begunByAnother = ({ eventId, at }: DeepReadonly<StartingEvent>, anew: StartingEvent): Entry => {
+  const reason = `LOG_PUT_BACK: it began with ${eventId} of ${at}, in whose place the log now has one of ${anew.at}`;
+  return { type: "saga.stuck", data: { reason, anew } };
+};
 
 export const NEW: SagaState = { phase: "new", calls: [], progressAt: "", entries: 0 };
 

@@ -15,6 +15,10 @@ export const SAGA_LIMITS = {
   /** Milliseconds of the first pause between two tries, and of the longest. */
   retryBaseMs: 100,
   retryCapMs: seconds(10),
+  /** Tries in vain after which the log tells of a saga, three seconds: fewer are a node that restarts. */
+  toldAfterTries: 5,
+  /** Milliseconds until the log tells of another saga with the same trouble: in an outage all have it. */
+  toldEveryMs: seconds(30),
   /** Milliseconds of tries without progress, past the pivot or while compensating, until a saga is parked as stuck. */
   stuckAfterMs: minutes(15),
   /** Milliseconds between two rounds of the watchdog. */

@@ -18,13 +18,13 @@ import {
 import type { SagaRow } from "../event-store/index.ts";
 import type { LogPage, ReadLog } from "../stream/index.ts";
 import type { Held } from "../stream/siblings.ts";
-import { detailOf, isOpen, type Possible, type SagaDetail } from "./detail.ts";
+import { detailOf, inWords, isOpen, type Possible, type SagaDetail } from "./detail.ts";
 import type { Driving, SagaDriver, SagaRef } from "./driver.ts";
 import { countSagas, findSagas, type SagaCount, type SagaSummary } from "./find.ts";
 import { BULK_LIMITS, editStuck, type BulkAnswer } from "./in-bulk.ts";
 import { sagaRowOf, type Entry, type SagaState } from "./journal.ts";
 import type { JournalLog } from "./journal-log.ts";
-import { beyond, canBeForced, isPastPivot } from "./planner.ts";
+import { beyond, canBeForced, isPastPivot, notRepeatable } from "./planner.ts";
 import { sagaErrors } from "./errors.ts";
 
 export type SagaService = Service & { sagas: SagaDriver; journals: JournalLog };
@@ -33,7 +33,7 @@ type Ctx<P> = Context<P, Meta>;
 const PAGE = 100;
 const PAGE_MAX = 1_000;
 /** Rows that are read at once, and that one request looks at: on SQLite about 50 ms of its writer, in pieces. */
-const SEARCH = { rows: 500, searched: 20_000 };
+const SEARCH = { rows: 500, searched: 20_000, forMs: 1_500 };
 /** Milliseconds that another node has to tell whether it drives a saga. */
 const NODE_MS = 1_000;
 const operation = { visibility: "public", permission: "operations:read" } as const;
@@ -65,18 +65,22 @@ export const operations = {
     params: paramsOf({
       state: Type.Optional(Type.Enum([...states])),
       ...kind,
+      newestFirst: Type.Optional(Type.Boolean()),
+      /** Reads the journals of the open ones, for the step in words and its attempt; of a page of 100 at most. */
+      detailed: Type.Optional(Type.Boolean()),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_MAX })),
       after: Type.Optional(id),
     }),
     async handler(
       this: SagaService,
-      ctx: Ctx<Kind & { state?: (typeof states)[number]; limit?: number; after?: string }>,
-    ): Promise<{ sagas: SagaSummary[]; searchedTo?: string }> {
-      const { limit = PAGE, after, ...filter } = ctx.params;
+      ctx: Ctx<Kind & Listing & { limit?: number; after?: string }>,
+    ): Promise<{ sagas: (SagaSummary & Partial<Standing>)[]; searchedTo?: string }> {
+      const { limit = PAGE, after, detailed = false, ...filter } = ctx.params;
       if (after !== undefined) await assertKnown(this.sagas, after);
       const { sagas, searchedTo } = await findSagas(this.sagas.store, filter, { ...SEARCH, limit, after });
+      const shown = detailed && sagas.length <= PAGE + 1 ? await standing(this.sagas, sagas) : sagas;
       // A page that is full goes on after its last saga.
-      return { sagas, ...(searchedTo !== undefined && sagas.length < limit && { searchedTo }) };
+      return { sagas: shown, ...(searchedTo !== undefined && sagas.length < limit && { searchedTo }) };
     },
   },
   sagaCounts: {
@@ -164,9 +168,9 @@ export const operations = {
     permission: "operations:write",
     params: paramsOf(ARCHIVE_PARAMS),
     async handler(this: SagaService, ctx: Ctx<Partial<ArchiveOptions> & { olderThanMs: number }>): Promise<Archived> {
-      const { olderThanMs, limit = PAGE_MAX, after, gone = [] } = ctx.params;
-      if (gone.length > 0) await this.journals.forget(gone);
-      return this.sagas.archive({ olderThanMs, limit, after }, (saga, streams) =>
+      const { olderThanMs, limit = PAGE_MAX, after, gone = [], dryRun = false } = ctx.params;
+      if (gone.length > 0 && !dryRun) await this.journals.forget(gone);
+      return this.sagas.archive({ olderThanMs, limit, after, dryRun }, (saga, streams) =>
         this.journals.released(saga, streams),
       );
     },
@@ -235,6 +239,30 @@ export const operations = {
   },
 };
 
+interface Listing {
+  readonly state?: (typeof states)[number];
+  readonly newestFirst?: boolean;
+  readonly detailed?: boolean;
+}
+/** Where an open saga stands. */
+interface Standing {
+  /** Its present call, or the reason for which it waits, in words. */
+  readonly step: string;
+  /** Of the present call; raised by each retry of an operator. */
+  readonly attempt: number;
+}
+
+const standing = (sagas: SagaDriver, found: readonly SagaSummary[]): Promise<(SagaSummary & Partial<Standing>)[]> =>
+  Promise.all(
+    found.map(async summary => {
+      const ref = sagas.refOf(summary.id);
+      if (ref === undefined || summary.state === "completed" || summary.state === "compensated") return summary;
+      const state = await sagas.read(ref);
+      const attempt = state.calls.findLast(({ status }) => status !== "done")?.attempt ?? 1;
+      return { ...summary, step: inWords(ref.saga, state), attempt };
+    }),
+  );
+
 /** Refuses to list after an unknown saga: the page would be empty, as if there were no more. */
 async function assertKnown(sagas: SagaDriver, after: string): Promise<void> {
   const ref = sagas.refOf(after);
@@ -248,8 +276,10 @@ async function assertKnown(sagas: SagaDriver, after: string): Promise<void> {
 
 type Signature = ReturnType<typeof asked> & { readonly at: string };
 
-function retried(ref: SagaRef, { stuck, phase }: SagaState, signature: Signature): Entry {
-  if (stuck === undefined) throw sagaErrors.SAGA_NOT_STUCK({ field: "id", key: ref.key, phase });
+function retried({ saga, key }: SagaRef, state: SagaState, signature: Signature): Entry {
+  if (state.stuck === undefined) throw sagaErrors.SAGA_NOT_STUCK({ field: "id", key, phase: state.phase });
+  const why = notRepeatable(saga, key, state);
+  if (why !== undefined) throw sagaErrors.SAGA_NOT_REPEATABLE({ field: "id", key, why });
   return { type: "saga.retried", data: signature };
 }
 
@@ -261,15 +291,16 @@ function compensated(
 ): Entry {
   const { saga, key } = ref;
   const { phase, stuck } = state;
-  if (phase === "completed" || phase === "compensated") throw sagaErrors.SAGA_ENDED({ field: "id", key, phase });
+  if ((phase === "completed" || phase === "compensated") && stuck === undefined)
+    throw sagaErrors.SAGA_ENDED({ field: "id", key, phase });
   const foreign = beyond(saga, state);
   if (foreign !== undefined) throw sagaErrors.SAGA_OF_ANOTHER_RELEASE({ key, why: foreign });
   const isPast = isPastPivot(saga, state, sagas.canAbandon);
   if (isPast && !(pastPivot && stuck !== undefined && canBeForced(saga)))
     throw sagaErrors.SAGA_PAST_PIVOT({ field: "id", key, why: pastPivotBecause(ref, state) });
   // Stuck while compensating: to compensate it means to retry that.
-  if (phase === "compensating" && stuck !== undefined) return { type: "saga.retried", data: signature };
-  if (phase === "compensating") throw sagaErrors.SAGA_COMPENSATING({ field: "id", key });
+  if (phase === "compensating" && stuck !== undefined && !state.anew) return { type: "saga.retried", data: signature };
+  if (phase === "compensating" && stuck === undefined) throw sagaErrors.SAGA_COMPENSATING({ field: "id", key });
   const failure = { type: "COMPENSATED_BY_OPERATOR", message: signature.note ?? "by an operator", step: "" };
   return { type: "saga.compensating", data: { failure, ...signature, ...(isPast && { pastPivot: true }) } };
 }

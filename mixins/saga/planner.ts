@@ -16,6 +16,7 @@
 // stands before a pivot that was sent is not begun, since steps past the pivot cannot be undone for it; an abandoned step is
 // not done. Only a saga that may go back begins to compensate, and only one that may not resumes, so that no journal makes it
 // turn to and fro. A journal that only a later release understands is left to a node of that release.
+import { isDeepStrictEqual } from "node:util";
 import { isPromise, sagaCommandId, plainError, type Issue } from "../kernel/index.ts";
 import { deepFreeze } from "../actor/index.ts";
 import type { Cause, Failure, Saga, Step } from "./define-saga.ts";
@@ -105,6 +106,22 @@ export function beyond(saga: Saga, state: SagaState): string | undefined {
   return unknown && `step ${unknown.step} was sent, which ${name} does not have on this node`;
 }
 const beganUnder = ({ definition }: SagaState): number => definition?.version ?? 1;
+
+/**
+ * Why a saga cannot send its calls once more, from the first on, for the event that its log has now: they would have other
+ * params. Or an operator has retried one: where that was an undo, its call was executed under a lower attempt.
+ */
+export function notRepeatable(saga: Saga, key: string, { anew, ...state }: SagaState): string | undefined {
+  if (!anew) return undefined;
+  if (state.calls.some(({ attempt }) => attempt > 1)) return "an operator has retried a call of it";
+  const planner = new Planner(saga, key, { ...state, event: anew }, { now: "" });
+  try {
+    const other = planner.otherStep();
+    return other && `step ${other} has other params for that event`;
+  } catch (error) {
+    return `for that event the definition threw in step ${planner.step}: ${plainError(error).message}`;
+  }
+}
 
 /** The entries that make a new saga: its start, and the entries that follow from it. */
 export function begun(saga: Saga, key: string, event: StartingEvent, now: string): Entry[] {
@@ -246,6 +263,21 @@ class Planner {
     if (last.status === "refused") return stuck(reasonOf(last.failure!));
     if (last.status === "sent") return this.#persist([this.#call(OTHERWISE, last.action ?? call, last)]);
     return { kind: "journal", entry: { type: "saga.compensated", data: { at: this.#circumstances.now } } };
+  }
+
+  /** The first step that was sent with other params than the event of this journal gives. */
+  otherStep(): string | undefined {
+    const scope = this.#scope();
+    for (const step of this.#saga.steps) {
+      const calls = this.#callsOf(step.name);
+      if (calls.length === 0) continue;
+      const sent = calls.map(({ params }) => params);
+      if (!isDeepStrictEqual(this.#paramsOf(step, scope), sent)) return step.name;
+      // Also of a step that was taken back since.
+      const results = calls.map(({ result }) => deepFreeze(result));
+      scope.done[step.name] = step.over ? results : results[0];
+    }
+    return undefined;
   }
 
   /** The cause, from the journal alone: `failure` is one of the calls that were refused side by side. */

@@ -100,6 +100,12 @@ export function randomRun(seed: number): void {
 
   function ordered(): Entry | undefined {
     if (state.stuck !== undefined && chance(0.5)) return { type: "saga.retried", data: { by: "ann", at } };
+    // Its log was put back to an older state, and written anew.
+    if (state.stuck === undefined && chance(0.03))
+      return {
+        type: "saga.stuck",
+        data: { reason: "LOG_PUT_BACK", anew: { ...state.event!, at: `${state.entries}` } },
+      };
     if (state.phase !== "running" || isPastPivot(saga, state) || !chance(0.05)) return undefined;
     return { type: "saga.compensating", data: { failure: { type: "ANN", message: "ann", step: "" }, at } };
   }

@@ -116,6 +116,14 @@ test("a field that the contract marks as secret does not leave, and the message 
   expect([read.data, withheld]).toEqual([{ book: "b", card: {} }, ["pin"]]);
 });
 
+test("a personal field does not leave either; one of the same name that stands beside others does", () => {
+  const personal = [{ name: "name", beside: ["city"] }];
+  const data = { to: { name: "Ada", city: "London" }, room: { name: "Blue", floor: 2 } };
+  const sent = cloudEvents({ ...OWNER, personal })({ ...event, data });
+  const { event: read, withheld } = readCloudEvent(fromKafka(kafkaHeaders(sent), sent.data))!;
+  expect([read.data, withheld]).toEqual([{ to: { city: "London" }, room: data.room }, ["name"]]);
+});
+
 test("nothing leaves of an event that its owner cannot read", () => {
   const broken = { ...event, data: '{"pin":"1234"', broken: "it is damaged" } as unknown as LogEvent;
   const sent = encode(broken);

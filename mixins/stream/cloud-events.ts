@@ -11,11 +11,11 @@
 //   tracestate       what other systems have noted about its trace
 //   userid, keyid, caller, node, requestid, commandid
 //                    the rest of its metadata, each where it is known
-//   withheld         fields that the contract marks as secret, and that the data therefore lacks; `*`: there is no data,
-//                    since the owner cannot read the event. A reader within the house reads such an event from the log.
+//   withheld         fields that the contract marks as secret or personal, and that the data therefore lacks; `*`: there is no
+//                    data, since the owner cannot read the event. A reader within the house reads such an event from the log.
 //
 // A carrier may add attributes of its own (its place in the log). Nothing else is needed to make the event again.
-import { eventIdOf } from "../kernel/index.ts";
+import { eventIdOf, PersonalFields, type PersonalField } from "../kernel/index.ts";
 import { jsonWithoutSecrets, type EventMetadata } from "../contract/index.ts";
 import type { LogEvent } from "./log/source.ts";
 
@@ -35,8 +35,9 @@ export interface EventOwner {
   readonly service: string;
   /** Current version of each type: `metadata.events`. */
   readonly versions: Readonly<Record<string, unknown>>;
-  /** Names of the fields that its contract marks: `metadata.secrets`. */
+  /** Fields that its contract marks: names of the secret ones, `metadata.secrets`, and the personal ones, `metadata.personal`. */
   readonly secrets?: readonly string[];
+  readonly personal?: readonly PersonalField[];
 }
 
 /** A message that was read, as the event that it tells of. */
@@ -93,11 +94,13 @@ export const cloudType = (type: string, schemaVersion: number): string => `${typ
 /** Makes CloudEvents of an owner's events. `extensions` are attributes of the carrier. */
 export function cloudEvents(owner: EventOwner): (event: LogEvent, extensions?: CloudEvent["attributes"]) => CloudEvent {
   const secrets: ReadonlySet<string> = new Set(owner.secrets);
+  const personal = new PersonalFields();
+  personal.add(owner.personal ?? []);
   const source = sourceOf(owner);
   return (event, extensions = {}) => {
     const { json, withheld } =
       event.broken === undefined
-        ? jsonWithoutSecrets(event.data, secrets)
+        ? jsonWithoutSecrets(event.data, secrets, personal)
         : { json: undefined, withheld: [ALL] as const };
     const subject = `${event.actor}.${event.stream}`;
     return {

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TSchema } from "typebox";
+import { PersonalFields } from "../kernel/index.ts";
 import {
   publicData,
   publicShape,
@@ -11,6 +12,7 @@ import {
   type CataloguedEvent,
   type EventChannel,
   type EventVersion,
+  type KeptFields,
   type ListedService,
   type ReleasedEvents,
 } from "../contract/index.ts";
@@ -55,10 +57,13 @@ function ownChannels(services: readonly Described[], { namespace, folder, partit
 function keptOf({ name, metadata }: Described, folder: string): Kept {
   const home = SERVICE_NAME.test(name) ? join(folder, name) : undefined;
   const secrets = metadata?.secrets;
+  const personal = new PersonalFields();
+  personal.add(metadata?.personal ?? []);
   return {
     home,
     released: home === undefined ? {} : releasedIn(home),
     secrets: new Set(Array.isArray(secrets) ? (secrets as string[]) : []),
+    personal,
   };
 }
 
@@ -127,10 +132,9 @@ function versionsIn({ metadata }: Described): Record<string, number> {
   );
 }
 
-interface Kept {
+interface Kept extends KeptFields {
   readonly home: string | undefined;
   readonly released: ReleasedEvents;
-  readonly secrets: ReadonlySet<string>;
 }
 
 /** Undefined for an owner of an older release, which does not tell the shapes of its events. */
@@ -172,13 +176,14 @@ const takes = ({ metadata }: Described, type: string): boolean => {
   return typeof types === "object" && types !== null && (type in types || ALL_TYPES in types);
 };
 
-function versionOf(type: string, version: number, schema: TSchema, { home, secrets }: Kept): EventVersion {
+function versionOf(type: string, version: number, schema: TSchema, kept: Kept): EventVersion {
+  const { home } = kept;
   const file = home && join(home, "events", `${type}.v${version}.json`);
   const data: unknown = file && existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : sampleOf(schema, "full");
   return {
     version,
     cloudType: cloudType(type, version),
-    schema: publicShape(schema, secrets),
-    example: publicData(data, secrets),
+    schema: publicShape(schema, kept),
+    example: publicData(data, kept),
   };
 }

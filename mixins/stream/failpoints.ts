@@ -6,4 +6,5 @@ export const failpoint = defineFailpoints(
   "reactor:after-call",
   "webhook:after-send",
   "ingress:after-calls",
+  "relay:after-publish",
 );

@@ -7,7 +7,14 @@ export { Browser, type Page } from "./servers/browser.ts";
 export { Collector, type CollectedSpan } from "./servers/collector.ts";
 export { Child } from "./servers/child.ts";
 export { buildJaeger, builtJaeger, Jaeger, type JaegerSpan } from "./servers/jaeger.ts";
-export { Kafka, KafkaBroker, type ConsoleMessage, type KafkaOptions, type KafkaUser } from "./servers/kafka.ts";
+export {
+  isOnKafka,
+  Kafka,
+  KafkaBroker,
+  type ConsoleMessage,
+  type KafkaOptions,
+  type KafkaUser,
+} from "./servers/kafka.ts";
 export { fetchKafka, kafkaMissing } from "./servers/kafka-jars.ts";
 export { Nginx } from "./servers/nginx.ts";
 export { Nats } from "./servers/nats.ts";

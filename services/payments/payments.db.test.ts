@@ -57,6 +57,8 @@ test("authorizes and captures", async () => {
   expect(await capture()).toEqual({ paymentId: id, status: "captured" });
   expect(await types()).toEqual(["requested", "authorized", "capture_requested", "captured"]);
   expect(await inLedger()).toMatchObject({ authorized: 2_500, captured: 2_500 });
+  // The saga sends its calls once more when the log of orders was put back.
+  expect(await authorize("tok_ok")).toEqual({ paymentId: id, status: "captured" });
 });
 
 test("P3 repeated, an authorization and a capture are the same ones", async () => {

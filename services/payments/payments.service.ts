@@ -236,6 +236,8 @@ export default defineService(contract, {
       const { id } = ctx.params;
       const { state } = await this.actors.get(id);
       const { amount, token, status: before } = state;
+      // A repetition long after the first answer: since then the provider may have been asked for more.
+      if (before === "authorized" || before === "captured") return this.result(id);
       const outcome: Outcome = await this.ask(
         id,
         (provider: PaymentProvider, key: string) =>

@@ -1,10 +1,11 @@
-// Brokers in processes of their own on one NATS server and one database, and a broker in the test that calls them.
+// Brokers in processes of their own on one NATS server and one database, and a broker in the test that calls them. In a run that
+// is for Kafka, their events go by a Kafka.
 import { ServiceBroker } from "moleculer";
 import { setTimeout as sleep } from "node:timers/promises";
 import { brokerOptions } from "@valence/runtime/broker";
 import { readEnvironment } from "@valence/runtime/kernel";
 import { until } from "@valence/runtime/testing";
-import { Child, Nats, newDatabases, type Databases } from "@valence/runtime/testing/servers";
+import { Child, isOnKafka, Kafka, Nats, newDatabases, type Databases } from "@valence/runtime/testing/servers";
 
 const NODE = new URL("node.fixture.ts", import.meta.url).pathname;
 
@@ -25,6 +26,8 @@ const TALLIES: NodeKind = { script: NODE, serves: "tallies.add" };
 
 export class Cluster {
   readonly nats: Nats;
+  /** Carries the events of the nodes; undefined where JetStream does. */
+  readonly kafka: Kafka | undefined;
   readonly caller: ServiceBroker;
   readonly nodes = new Map<string, Child>();
   readonly #databases: Databases;
@@ -32,8 +35,15 @@ export class Cluster {
   #named = 0;
   #loads: (() => Promise<unknown>)[] = [];
 
-  private constructor(nats: Nats, databases: Databases, caller: ServiceBroker, kind: NodeKind) {
+  private constructor(
+    nats: Nats,
+    kafka: Kafka | undefined,
+    databases: Databases,
+    caller: ServiceBroker,
+    kind: NodeKind,
+  ) {
     this.nats = nats;
+    this.kafka = kafka;
     this.#kind = kind;
     this.#databases = databases;
     this.caller = caller;
@@ -45,10 +55,11 @@ export class Cluster {
    */
   static async start(size: number, own?: Databases, kind: NodeKind = TALLIES): Promise<Cluster> {
     const nats = await Nats.start();
+    const kafka = isOnKafka() ? await Kafka.start() : undefined;
     const databases = own ?? (await newDatabases());
     const environment = readEnvironment({ NATS_URL: nats.url, REQUEST_TIMEOUT_MS: "5000" });
     const caller = new ServiceBroker({ ...brokerOptions(environment), nodeID: "caller", logger: false });
-    const cluster = new Cluster(nats, databases, caller, kind);
+    const cluster = new Cluster(nats, kafka, databases, caller, kind);
     await caller.start();
     await Promise.all(Array.from({ length: size }, () => cluster.join()));
     return cluster;
@@ -61,6 +72,7 @@ export class Cluster {
       LOGLEVEL: "warn",
       NATS_URL: this.nats.url,
       NODEID: id,
+      ...(this.kafka && { KAFKA_BROKERS: this.kafka.servers }),
       ...this.#databases.env,
       ...env,
     });
@@ -151,6 +163,7 @@ export class Cluster {
       await this.end(id, "SIGKILL");
     }
     await this.caller.stop();
+    await this.kafka?.stop();
     await this.nats.stop();
     await this.#databases.remove();
   }

@@ -14,6 +14,8 @@ export interface Scenario {
   readonly bad?: string;
   /** Whether the smoke test always fails. */
   readonly isDown?: boolean;
+  /** A call that fails while the release is taken back, and how often. */
+  readonly failing?: { readonly call: RegExp; readonly times: number };
   readonly backupHours?: number;
   readonly archiving?: string;
 }
@@ -34,6 +36,9 @@ export class FakeCluster {
   readonly workloads: Map<string, Workload>;
   readonly #newImage: string;
   readonly #scenario: Scenario;
+  #failed = 0;
+  /** Whether the roll-out has said that it takes the release back. */
+  isTakenBack = false;
 
   constructor(newImage: string, scenario: Scenario, workloads: ReadonlyMap<string, Workload>) {
     [this.#newImage, this.#scenario, this.workloads] = [newImage, scenario, new Map(workloads)];
@@ -41,7 +46,11 @@ export class FakeCluster {
 
   readonly run: Run = (program, args, { input = "" } = {}) => {
     const words = args.filter((one, i) => one !== "--namespace" && args[i - 1] !== "--namespace");
-    this.calls.push([program, ...words].join(" "));
+    const call = [program, ...words].join(" ");
+    this.calls.push(call);
+    const { failing } = this.#scenario;
+    if (this.isTakenBack && failing?.call.test(call) && ++this.#failed <= failing.times)
+      throw new Error(`${call}: connection refused`);
     if (words[0] === "kustomize") return this.#kustomize(words[1]!);
     return program === "npx" ? this.#smoke(words) : this.#kubectl(words, input);
   };

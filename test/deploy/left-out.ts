@@ -30,7 +30,10 @@ const REASONS: readonly (readonly [reason: string, variables: string])[] = [
     "the component cdn sets them, or the network of another company has its own",
     "CDN_PURGE_URL CDN_PURGE_FORM CDN_PURGE_TOKEN",
   ],
-  ["addresses of the guide and of a network for files are an installation's own", "DOCS_URL ASSET_BASE_URL"],
+  [
+    "the addresses of the guide, dashboards, traces and of a network for files are an installation's own",
+    "DOCS_URL DASHBOARDS_URL TRACES_URL ASSET_BASE_URL",
+  ],
   ["the collector has the traces", "TRACE_MEMORY"],
   [
     "the collector of the cluster needs no more than its address, and the SDK's defaults do",

@@ -8,6 +8,7 @@ import { program } from "@valence/runtime/testing/servers";
 import { broken as brokenCopy, hasKubectl, manifestsOf, render, ROOT, type Manifest } from "./manifests.ts";
 import * as policies from "./policies.ts";
 import { unknownFields, wrongValues } from "./schema.ts";
+import { variablesOf } from "./workloads.ts";
 
 const FOLDERS = ["k8s/base", ...["local", "monitored", "kafka", "cdn"].map(name => `k8s/overlays/${name}`)];
 
@@ -22,11 +23,13 @@ test.each(globSync("k8s/**/nats.conf", { cwd: ROOT }))("%s is what a NATS server
   const conf = readFileSync(join(ROOT, file), "utf8").replaceAll(/^ *tls \{[^}]*\}/gm, "");
   writeFileSync(join(folder, "nats.conf"), conf);
   copyFileSync(join(ROOT, "k8s/base/nats-users.conf"), join(folder, "nats-users.conf"));
-  const roles = ["GATEWAY", "CORE", "PROJECTIONS", "SAGAS", "MIGRATE"].map(role => [
-    `NATS_${role}_PASSWORD`,
-    "valence",
-  ]);
-  const env = { POD_NAME: "nats-0", ...Object.fromEntries(roles) };
+  const [nats] = manifestsOf(readFileSync(join(ROOT, "k8s/base/nats.yaml"), "utf8"));
+  // The server would read a password that begins with a digit as a number.
+  const roles = ["gateway", "core", "projections", "sagas", "migrate"];
+  const data = Object.fromEntries(roles.map(role => [role, Buffer.from("4ef1").toString("base64")]));
+  const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "nats" }, data };
+  const variables = variablesOf(nats!.spec.template.spec.containers[0], [nats!, secret]);
+  const env = Object.fromEntries(variables.map(({ name, value }) => [name, value!]));
   execFileSync(server, ["-t", "-c", join(folder, "nats.conf")], { env, stdio: "pipe" });
   rmSync(folder, { recursive: true });
 });
@@ -290,6 +293,11 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
       policies.podsAreRestricted,
       "an account's token",
       () => broken("ServiceAccount", /core/, one => delete one.automountServiceAccountToken),
+    ],
+    [
+      policies.filesCanBeRead,
+      "certificates of root's",
+      () => broken("Deployment", /core/, one => delete pod(one).securityContext.fsGroup),
     ],
     [
       policies.resourcesAreAskedFor,

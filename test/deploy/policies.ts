@@ -300,6 +300,20 @@ export function podsAreRestricted(manifests: readonly Manifest[]): string[] {
   ];
 }
 
+/**
+ * The user of a pod can read its files: those of a Secret or a ConfigMap belong to root, and to the group of the pod's volumes
+ * where it has one (https://github.com/kubernetes/website/issues/38362).
+ */
+export function filesCanBeRead(manifests: readonly Manifest[]): string[] {
+  return workloadsOf(manifests).flatMap(({ id, pod }) =>
+    (pod.volumes ?? []).flatMap(({ name, configMap, secret }: any) => {
+      const mode: number = (configMap ?? secret)?.defaultMode ?? 0o644;
+      const isReadable = (mode & 0o004) !== 0 || pod.securityContext?.fsGroup !== undefined;
+      return isReadable ? [] : [`${id} cannot read ${name}: the files are root's`];
+    }),
+  );
+}
+
 /** CPU and memory are requested; memory is limited, CPU is not: a limit would only make a busy process wait. */
 export function resourcesAreAskedFor(manifests: readonly Manifest[]): string[] {
   return workloadsOf(manifests).flatMap(workload =>

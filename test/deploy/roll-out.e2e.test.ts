@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { releaseOf } from "../../deploy/manifests.ts";
 import { rollOut, type RollOutOptions } from "../../deploy/release.ts";
+import { run } from "../../deploy/run.ts";
 import { FakeCluster, type Scenario } from "./kubectl.fixture.ts";
 import { hasKubectl, ROOT } from "./manifests.ts";
 
@@ -32,7 +33,10 @@ async function rollingOut(scenario: Scenario, { canary = [] as number[], isEmpty
   const lines: string[] = [];
   const options: RollOutOptions = {
     run: cluster.run,
-    say: line => void lines.push(line),
+    say(line) {
+      lines.push(line);
+      cluster.isTakenBack ||= line === "== taking it back";
+    },
     url: "https://shop.example.com",
     namespace: "valence",
     minutes: 1,
@@ -121,6 +125,48 @@ each([
   },
   TEST_MS,
 );
+
+each<[string, RegExp]>([
+  ["the canary's end", /^kubectl apply/],
+  ["the look at what has changed", /^kubectl get deployments/],
+  ["a step back", /^kubectl rollout undo deployment.core/],
+])(
+  "a call that fails once does not leave two releases: %s",
+  async (...[, call]) => {
+    const { cluster, result } = await rollingOut({ stuck: "deployment/sagas", failing: { call, times: 1 } });
+    expect(result).toBe("taken back");
+    expect(imagesIn(cluster)).toEqual(WORKLOADS.map(() => OLD));
+  },
+  TEST_MS,
+);
+
+each([[]])(
+  "a step back that cannot be done keeps no other from being done, and a person is told",
+  async () => {
+    const failing = { call: /rollout undo deployment.core/, times: Infinity };
+    const { cluster, result, lines } = await rollingOut({ bad: "gateway", failing });
+    expect(result).toBe("needs a person");
+    expect(imagesIn(cluster)).toEqual([NEW, OLD, OLD, OLD]);
+    expect(lines.at(-1)).toMatch(/^FAILED: kubectl rollout undo deployment.core.*connection refused$/);
+  },
+  TEST_MS,
+);
+
+test("a program that hangs is ended", () => {
+  expect(() => run("sleep", ["60"], { timeoutMs: 50 })).toThrow("sleep 60: ");
+});
+
+test.each([
+  [["--minutes", "soon"], "--minutes is a whole number"],
+  [["--canary-seconds=-1"], "--canary-seconds is a number"],
+  [["--minuts", "5"], "Unknown option"],
+  [["--url", "shop.example"], "--url is a URL"],
+])("the script refuses %j before it touches anything", (...[args, says]) => {
+  const all = ["deploy/roll-out.ts", "k8s/overlays/production", OLD, "--url", "https://x.example", ...args];
+  const { status, stderr } = spawnSync(process.execPath, all, { cwd: ROOT, encoding: "utf8" });
+  expect([status, stderr]).toEqual([1, expect.stringContaining(says)]);
+  expect(stderr).not.toContain("    at ");
+});
 
 test("the script refuses an image by its tag: the next pod could get another", () => {
   const args = [

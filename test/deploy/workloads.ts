@@ -45,15 +45,15 @@ export function nodesOf(manifests: readonly Manifest[]) {
     }));
 }
 
-/** The variables of a container, of its own and of the ConfigMaps that it takes whole. */
-export function variablesOf(container: any, manifests: readonly Manifest[]): Variable[] {
+/** The variables of a container, of its own and of the ConfigMaps that it takes whole, in the pod of this name. */
+export function variablesOf(container: any, manifests: readonly Manifest[], podName = "pod-1"): Variable[] {
   const { env = [], envFrom = [] } = container;
   const labels = workloadsOf(manifests).find(workload => containersOf(workload).includes(container))?.labels ?? {};
   const data = (kind: string, name: string): Record<string, string> =>
     manifests.find(one => one.kind === kind && one.metadata.name === name)?.data ?? {};
   const secret = (name: string): Record<string, string | undefined> => secretOf(manifests, name) ?? {};
   const referred = ({ secretKeyRef, configMapKeyRef, fieldRef }: any): string | undefined => {
-    if (fieldRef?.fieldPath === "metadata.name") return "pod-1";
+    if (fieldRef?.fieldPath === "metadata.name") return podName;
     if (fieldRef) return labels[/^metadata\.labels\['(.*)'\]$/.exec(fieldRef.fieldPath)?.[1] ?? ""];
     if (configMapKeyRef) return data("ConfigMap", configMapKeyRef.name)[configMapKeyRef.key];
     return secretKeyRef && secret(secretKeyRef.name)[secretKeyRef.key];
@@ -66,7 +66,8 @@ export function variablesOf(container: any, manifests: readonly Manifest[]): Var
     ...env.map(({ name, value, valueFrom }: any) => ({
       name,
       value: valueFrom ? referred(valueFrom) : value,
-      isLiteral: valueFrom === undefined || valueFrom.configMapKeyRef !== undefined,
+      // One that only names another is what the other is.
+      isLiteral: valueFrom ? valueFrom.configMapKeyRef !== undefined : !/^"?\$\(\w+\)"?$/.test(value ?? ""),
     })),
   ];
   // `$(NAME)` stands for a variable that is defined before.

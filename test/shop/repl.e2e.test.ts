@@ -94,8 +94,8 @@ test.each([
 });
 
 test("a list of sagas says which ones it has", async () => {
-  expect((await say("call ops.sagas")).join("\n")).toContain("{ state: 'open', sagas: [] }");
-  expect((await say("call ops.sagas --state stuck")).join("\n")).toContain("{ state: 'stuck', sagas: [] }");
+  expect((await say("call ops.sagas")).join("\n")).toContain("{ state: 'open', sagas: [], silent: [] }");
+  expect((await say("call ops.sagas --state stuck")).join("\n")).toContain("{ state: 'stuck', sagas: [], silent: [] }");
 });
 
 test("the list of operations has their params, those that may be left out with a question mark", async () => {
@@ -123,7 +123,7 @@ test("a script asks without a prompt: 0 when it is done, 1 when it is refused, 2
     ops("saga", "nothing", "retry", "--read-only"),
     ops("sgas"),
   ]);
-  expect([done.code, JSON.parse(done.out)]).toEqual([0, { state: "open", sagas: [] }]);
+  expect([done.code, JSON.parse(done.out)]).toEqual([0, { state: "open", sagas: [], silent: [] }]);
   expect(forbidden).toEqual({
     code: 1,
     out: "",

@@ -8,6 +8,8 @@ import { Button, Check, Icon, reloadOnRelease, showsUtc, ThemeSwitch, Toasts } f
 import "./console.css";
 import { session } from "./console.ts";
 import { Keys, opened } from "./parts/keys.tsx";
+import { listenToTopics } from "./parts/live.ts";
+import { LiveBar } from "./parts/live-bar.tsx";
 import { SignIn } from "./pages/sign-in/view.tsx";
 import { screens } from "./screens.ts";
 
@@ -53,6 +55,7 @@ function Side() {
   const { path } = useLocation();
   const open = useSignal(false);
   useEffect(() => void (open.value = false), [path]);
+  useListening();
   return (
     <header class="side">
       <div class="row ends side-head">
@@ -63,6 +66,7 @@ function Side() {
           </svg>
           Console
         </a>
+        <LiveBar />
         <span class="narrow-only">
           <Button
             kind="quiet"
@@ -109,6 +113,21 @@ function Side() {
       </div>
     </header>
   );
+}
+
+/** Milliseconds after which the stream is opened: the screen's own requests go first. */
+const LISTENS_AFTER_MS = 1_000;
+
+/** Hears of changes as long as somebody is signed in. */
+function useListening(): void {
+  useEffect(() => {
+    let leave = (): void => {};
+    const timer = setTimeout(() => (leave = listenToTopics()), LISTENS_AFTER_MS);
+    return () => {
+      clearTimeout(timer);
+      leave();
+    };
+  }, []);
 }
 
 reloadOnRelease();

@@ -40,6 +40,7 @@ export const screens: readonly Screen[] = [
   },
   { label: "Nodes", path: "/console/nodes", icon: "nodes", view: lazy(() => import("./pages/nodes/view.tsx")) },
   { label: "Metrics", path: "/console/metrics", icon: "chart", view: lazy(() => import("./pages/metrics/view.tsx")) },
+  { label: "Traces", path: "/console/traces", icon: "pulse", view: lazy(() => import("./pages/traces/view.tsx")) },
   { path: "/console/traces/:id", icon: "pulse", view: lazy(() => import("./pages/trace/view.tsx")) },
   { label: "Shop", path: "/console/shop", icon: "shop", view: lazy(() => import("./pages/shop/view.tsx")) },
   {

@@ -16,7 +16,7 @@ export { Toasts, toast } from "./toast.tsx";
 export { Loaded, useResource, type Resource } from "./resource.tsx";
 export { queryOf, useQuery } from "./url.ts";
 export { usePage } from "./page.ts";
-export { listen, liveState } from "./live.ts";
+export { listen, liveState, type LiveState } from "./live.ts";
 export { SignInForm } from "./sign-in.tsx";
 export { kept } from "./kept.ts";
 export { keepInput } from "./keep-input.ts";

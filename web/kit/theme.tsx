@@ -26,7 +26,7 @@ export const ThemeSwitch = () => (
   <label class="row small">
     <span>Colours</span>
     <select class="input" value={theme.value} onChange={({ currentTarget }) => choose(currentTarget.value as Theme)}>
-      <option value="system">As the system</option>
+      <option value="system">System</option>
       <option value="light">Light</option>
       <option value="dark">Dark</option>
     </select>

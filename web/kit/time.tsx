@@ -23,13 +23,19 @@ const exact = (moment: Date): string =>
     ...(showsUtc.value && { timeZone: "UTC" }),
   }).format(moment) + (showsUtc.value ? " UTC" : "");
 
-/** `at`: RFC 3339. `shows`: the exact time in place of how long ago; the other is the title. */
-export function Time({ at, shows = "ago" }: { readonly at: string; readonly shows?: "ago" | "exact" }) {
+const clock = (moment: Date): string =>
+  new Intl.DateTimeFormat(undefined, {
+    timeStyle: "medium",
+    ...(showsUtc.value && { timeZone: "UTC" }),
+  }).format(moment);
+
+/** `at`: RFC 3339. `shows`: the exact time in place of how long ago, or the time of the day; the other is the title. */
+export function Time({ at, shows = "ago" }: { readonly at: string; readonly shows?: "ago" | "exact" | "clock" }) {
   const moment = new Date(at);
   const [relative, absolute] = [ago(moment.getTime(), now.value), exact(moment)];
   return (
-    <time dateTime={at} title={shows === "ago" ? absolute : relative} class="number">
-      {shows === "ago" ? relative : absolute}
+    <time dateTime={at} title={shows === "exact" ? relative : absolute} class="number">
+      {shows === "ago" ? relative : shows === "exact" ? absolute : clock(moment)}
     </time>
   );
 }

@@ -1,12 +1,13 @@
 # The cache before the gateways (docs/cdn.md): tests, Kubernetes and Compose use this one file. `origin.vcl` beside it names
-# the backend; CDN_PURGE_TOKEN in the environment is what a purge has to know.
+# the backend. In the environment CDN_PURGE_TOKEN is what a purge has to know, and ALLOWED_ORIGINS is that of the gateways.
 #
 # The rules, in order of importance:
 #   1. An answer is kept only if its Cache-Control lets a shared cache keep it, and it sets no cookie.
 #   2. A request with a token passes by. One with a cookie may be answered from what is kept, and never fills the cache:
 #      what is kept was asked for by nobody in particular.
 #   3. A purge removes what has one of its keys at once: an old price is not worth having.
-#   4. While the gateways are away, what is kept outlives its time as long as it says (stale-if-error).
+#   4. A client's header fields make no answers without end beside the one that all ask for: each look-up goes through all of them.
+#   5. While the gateways are away, what is kept outlives its time as long as it says (stale-if-error).
 vcl 4.1;
 import std;
 import xkey;
@@ -49,9 +50,23 @@ sub vcl_recv {
     set req.url = regsub(req.url, "[?&]$", "");
   }
   set req.url = std.querysort(req.url);
-  # Most clients take JSON as well as anything: one answer for all of them. CSV and NDJSON are asked for by name.
-  if (!req.http.Accept || (req.http.Accept ~ "\*/\*|application/json" && req.http.Accept !~ "(?i)csv|ndjson")) {
+  # Most clients take JSON as well as anything: one answer for all of them. CSV and NDJSON are asked for by name; any other
+  # wish is the gateway's. An image does not differ by it.
+  if (!req.http.Accept || req.url ~ "^/images/"
+      || (req.http.Accept ~ "\*/\*|application/json" && req.http.Accept !~ "(?i)csv|ndjson")) {
     set req.http.Accept = "*/*";
+  } elseif (req.http.Accept !~ "^(text/csv|application/x-ndjson)$") {
+    return (pass);
+  }
+  # A page of another origin: what is kept for one that may read it has its name in it. Any other gets the answer for nobody in
+  # particular, which its browser does not show it. Without the list here the gateway decides.
+  if (req.http.Origin) {
+    if (std.getenv("ALLOWED_ORIGINS") == "") {
+      return (pass);
+    }
+    if (!std.strstr("," + regsuball(std.getenv("ALLOWED_ORIGINS"), " ", "") + ",", "," + req.http.Origin + ",")) {
+      unset req.http.Origin;
+    }
   }
   # The longest stale-while-revalidate of the shop's answers. Without a gateway: as long as an answer says.
   if (std.healthy(req.backend_hint) && !req.http.X-Outage) {

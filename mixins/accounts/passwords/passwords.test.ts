@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { hash } from "@node-rs/argon2";
-import { Passwords, Semaphore } from "./passwords.ts";
+import { Passwords } from "./passwords.ts";
 
 test("passwords are kept as argon2id, 19 MiB, two passes", async () => {
   const passwords = new Passwords();
@@ -42,31 +42,4 @@ test("an account that is not there costs the same work as a wrong password", asy
   };
   const [wrong, unknown] = [await medianMs(hashed), await medianMs(undefined)];
   expect(unknown).toBeGreaterThan(wrong / 3);
-});
-
-test("no more hashes than the limit run at once, and one that does not fit the queue is refused", async () => {
-  const semaphore = new Semaphore(2, 3);
-  let running = 0;
-  let most = 0;
-  const ends: (() => void)[] = [];
-  const work = () =>
-    semaphore.run(async () => {
-      most = Math.max(most, ++running);
-      await new Promise<void>(resolve => ends.push(resolve));
-      running--;
-    });
-  const accepted = [1, 2, 3, 4, 5].map(work);
-  await expect(work()).rejects.toMatchObject({ type: "BUSY", data: { outcome: "none" } });
-  while (ends.length > 0) {
-    ends.shift()!();
-    await new Promise(resolve => setImmediate(resolve));
-  }
-  await Promise.all(accepted);
-  expect(most).toBe(2);
-});
-
-test("work that throws gives its place back", async () => {
-  const semaphore = new Semaphore(1, 0);
-  await expect(semaphore.run(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
-  expect(await semaphore.run(async () => "yes")).toBe("yes");
 });

@@ -2,6 +2,7 @@
 // as a hash, and hashes run on the thread pool that files and DNS use too: a request that does not fit the queue is
 // refused at once.
 import { hash, verify } from "@node-rs/argon2";
+import { Semaphore } from "../../kernel/index.ts";
 import { accountErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 
@@ -13,7 +14,7 @@ const UNKNOWN_USER =
   "$argon2id$v=19$m=19456,t=2,p=1$JzIF/dOiWmjjfsbdjVCPUQ$d9vL8XsHH3HyxMLCvOJaH4cJQfw07rRf5Vmiin5Vakw";
 
 export class Passwords {
-  readonly #turn = new Semaphore(limits.hashesAtOnce, limits.hashQueueMax);
+  readonly #turn = new Semaphore(limits.hashesAtOnce, limits.hashQueueMax, accountErrors.BUSY);
 
   /** Unavailable `BUSY` (outcome none) when too many wait. */
   hash(password: string): Promise<string> {
@@ -43,32 +44,3 @@ const normalPassword = (password: string): string => password.normalize("NFKC");
 const formsOf = (password: string): string[] => [
   ...new Set([normalPassword(password), password, password.normalize("NFC"), password.normalize("NFD")]),
 ];
-
-/** At most `atOnce` pieces of work run, at most `queueMax` wait; the next one is refused. */
-export class Semaphore {
-  readonly #atOnce: number;
-  readonly #queueMax: number;
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
-
-  constructor(atOnce: number, queueMax: number) {
-    this.#atOnce = atOnce;
-    this.#queueMax = queueMax;
-  }
-
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running < this.#atOnce) this.#running++;
-    else {
-      if (this.#waiting.length >= this.#queueMax) throw accountErrors.BUSY();
-      // Work that ends hands its turn to the first that waits, so that a newcomer cannot take it.
-      await new Promise<void>(resolve => this.#waiting.push(resolve));
-    }
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#running--;
-    }
-  }
-}

@@ -1,13 +1,24 @@
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
-import { ARM } from "../../database/index.ts";
-import { measured, readManifest, verify, writeManifest, type Manifest } from "./manifest.ts";
+import { ARM, whyNotWhole } from "../../database/index.ts";
+import { measured, readManifest, verify, writeManifest, type Manifest, type Part } from "./manifest.ts";
 import { copyTo, cutOf } from "./sqlite-backup.ts";
+import { putInPlace, type Target } from "./sqlite-restore.ts";
 
 let folder: string;
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "backup-"))));
@@ -124,6 +135,82 @@ test.each([
   await complete();
   damage();
   expect(await refusal()).toMatch(expected);
+});
+
+test.each<[string, (part: Part) => unknown, RegExp]>([
+  ["leads out of the folder", part => ({ parts: [{ ...part, file: "../loans.sqlite" }] }), /parts\.0\.file/],
+  ["has no parts", () => ({ parts: null }), /no manifest of a backup: parts/],
+  ["is empty", () => ({ parts: [] }), /no manifest of a backup: parts/],
+  ["names a file twice", part => ({ parts: [part, part] }), /names a file twice/],
+])("a manifest with a checksum of its own that %s is refused", async (...[, change, expected]) => {
+  const manifest = await complete();
+  writeManifest(folder, { ...manifest, ...(change(manifest.parts[0]!) as Manifest) });
+  expect(() => readManifest(folder)).toThrow(expected);
+});
+
+test("a manifest that is JSON and no object is one of no format", async () => {
+  await complete();
+  writeFileSync(join(folder, "manifest.json"), "null");
+  expect(() => readManifest(folder)).toThrow("of format undefined");
+});
+
+test("a copy is never readable for others, in a folder that they can read", async () => {
+  chmodSync(folder, 0o755);
+  const path = placeOf("copy");
+  const place = make("a");
+  const database = new DatabaseSync(place);
+  // More than one step.
+  database.exec("insert into filling select randomblob(1000000) from filling");
+  database.close();
+  const cut = await cutOf(new Map([["a", place]]));
+  let mode = 0;
+  await copyTo(path, cut.readers.get("a")!, () => (mode ||= statSync(path).mode & 0o777));
+  cut.close();
+  expect([mode, statSync(path).mode & 0o777]).toEqual([0o600, 0o600]);
+});
+
+describe("a restore", () => {
+  const part = (name: string, file = name): Part => ({
+    name,
+    kind: "sqlite",
+    shard: 0,
+    file,
+    bytes: 1,
+    sha256: "",
+    positions: { checkpoints: [] },
+  });
+  const target = (name: string, file?: string): Target => ({
+    part: part(name, file),
+    place: placeOf(name),
+    isTaken: true,
+  });
+
+  test("that cannot copy every file leaves what was there, and nothing of its own", () => {
+    const before = readFileSync(make("a"));
+    writeFileSync(join(folder, "new"), "new");
+    expect(() => putInPlace(folder, [target("a", "new"), target("b", "missing")], "-kept")).toThrow(
+      /^nothing was restored: ENOENT/,
+    );
+    expect(readFileSync(placeOf("a"))).toEqual(before);
+    expect(readdirSync(folder).filter(name => /restoring|kept/.test(name))).toEqual([]);
+  });
+
+  test("that is cut off is refused by a start, until it is made again", () => {
+    for (const name of NAMES) make(name);
+    writeFileSync(join(folder, "new"), "new");
+    // A folder in the way of the second file's place: the process ends between the two.
+    mkdirSync(`${placeOf("b")}-kept`);
+    writeFileSync(join(`${placeOf("b")}-kept`, "x"), "");
+    const targets = NAMES.map(name => target(name, "new"));
+    expect(() => putInPlace(folder, targets, "-kept")).toThrow();
+    expect(NAMES.map(name => whyNotWhole(placeOf(name))?.replace(/^.*sqlite was/, ""))).toEqual([
+      undefined,
+      expect.stringMatching(/^ cut off: .*Run it again with --replace/),
+    ]);
+    putInPlace(folder, targets, "-kept-2");
+    expect(NAMES.map(name => whyNotWhole(placeOf(name)))).toEqual([undefined, undefined]);
+    expect(readFileSync(placeOf("b"), "utf8")).toBe("new");
+  });
 });
 
 function edit(file: string, from: string, to: string): void {

@@ -14,6 +14,8 @@ import {
 } from "node:fs";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Type } from "typebox";
+import { compileSchema } from "../../contract/index.ts";
 import { Misconfigured } from "../../kernel/index.ts";
 
 const FORMAT = 1;
@@ -81,12 +83,52 @@ export function readManifest(folder: string): Manifest {
       `${file} is of format ${format}, but this release reads ${FORMAT}: use the release that made it`,
     );
   if (sha256 !== digestOf(manifest)) throw new Misconfigured(`${file} was changed: it does not have its own checksum`);
+  // The checksum keeps no one from writing another manifest.
+  const issues = isManifest(manifest);
+  if (issues !== true)
+    throw new Misconfigured(`${file} is no manifest of a backup: ${issues[0]!.field} ${issues[0]!.message}`);
+  const files = new Set(manifest.parts.map(part => part.file));
+  if (files.size < manifest.parts.length)
+    throw new Misconfigured(`${file} is no manifest of a backup: it names a file twice`);
   return manifest;
 }
 
-function parsed(file: string): Manifest & { readonly format: number; readonly sha256: string } {
+/** In the backup's folder, and below the data folder when it is restored: no way to another one. */
+const FileName = Type.String({ pattern: "^\\w[\\w.-]*$" });
+const isManifest = compileSchema(
+  Type.Object({
+    runtime: Type.String(),
+    at: Type.String({ format: "date-time" }),
+    parts: Type.Array(
+      Type.Object({
+        name: FileName,
+        kind: Type.Enum(["sqlite", "postgres"]),
+        shard: Type.Integer({ minimum: 0 }),
+        file: FileName,
+        bytes: Type.Integer({ minimum: 0 }),
+        sha256: Type.String({ pattern: "^[0-9a-f]{64}$" }),
+        positions: Type.Object({
+          log: Type.Optional(Type.Object({ identity: Type.String(), head: Type.String() })),
+          checkpoints: Type.Array(
+            Type.Object({
+              consumer: Type.String(),
+              source: Type.String(),
+              partition: Type.Unknown(),
+              cursor: Type.String(),
+            }),
+          ),
+        }),
+      }),
+      { minItems: 1 },
+    ),
+  }),
+  "manifest of a backup",
+);
+
+function parsed(file: string): Manifest & { readonly format?: number; readonly sha256?: string } {
   try {
-    return JSON.parse(readFileSync(file, "utf8"));
+    // `null` has no format either.
+    return JSON.parse(readFileSync(file, "utf8")) ?? {};
   } catch {
     throw new Misconfigured(`${file} was cut off or changed: it is no JSON`);
   }

@@ -12,12 +12,11 @@
 // The copies are what a power cut at that moment would have left. While they are made the write-ahead logs grow, since
 // SQLite cannot begin them anew before the readers have ended.
 import { randomInt } from "node:crypto";
-import { chmodSync } from "node:fs";
 import { backup, DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isTornCopy, SEEN, tornCopyMessage } from "../../database/index.ts";
+import { SEEN, whyNotWhole } from "../../database/index.ts";
 import { isBusy, LockQueue } from "../../database/siblings.ts";
-import { Misconfigured } from "../../kernel/index.ts";
+import { makePrivate, Misconfigured } from "../../kernel/index.ts";
 import type { Positions } from "./manifest.ts";
 
 const limits = {
@@ -51,7 +50,10 @@ export async function cutOf(
   files: ReadonlyMap<string, string>,
   whileHeld: () => Promise<void> = async () => {},
 ): Promise<Cut> {
-  for (const file of files.values()) if (isTornCopy(file)) throw new Misconfigured(tornCopyMessage(file));
+  for (const file of files.values()) {
+    const reason = whyNotWhole(file);
+    if (reason !== undefined) throw new Misconfigured(reason);
+  }
   for (let attempt = 1; ; attempt++)
     try {
       return await cut(files, whileHeld);
@@ -112,11 +114,12 @@ export async function copyTo(
   reader: DatabaseSync,
   onProgress: (done: number, total: number) => void,
 ): Promise<Positions> {
+  // Before there is a byte in it.
+  makePrivate(path);
   await backup(reader, path, {
     rate: limits.stepPages,
     progress: ({ totalPages, remainingPages }) => onProgress(totalPages - remainingPages, totalPages),
   });
-  chmodSync(path, 0o600);
   const copy = new DatabaseSync(path);
   try {
     // One file, with nothing beside it.

@@ -1,11 +1,13 @@
 import { expect, test } from "@jest/globals";
 import Type, { type TSchema } from "typebox";
 import { strictObject } from "../contract.ts";
+import { PersonalFields } from "../../kernel/index.ts";
+import { PERSONAL, personalFieldsOf } from "../personal.ts";
 import { compileSchema } from "../schema.ts";
 import { asyncApi, type EventChannel } from "./document.ts";
 import { publicData, publicShape } from "./public-shape.ts";
 
-const SECRETS = new Set(["pin"]);
+const KEPT = { secrets: new Set(["pin"]) };
 const Money = Type.Object(
   { amount: Type.Integer(), currency: Type.String({ format: "currency" }) },
   { title: "Money" },
@@ -22,8 +24,8 @@ const data = { price: { amount: 1, currency: "EUR" }, guests: [{ name: "Ada", pi
 const versionOf = (type: string, version: number, schema: TSchema, example: object) => ({
   version,
   cloudType: `${type}.v${version}`,
-  schema: publicShape(schema, SECRETS),
-  example: publicData(example, SECRETS),
+  schema: publicShape(schema, KEPT),
+  example: publicData(example, KEPT),
 });
 const CHANNELS: EventChannel[] = [
   {
@@ -73,7 +75,7 @@ test("an event has its owner, its consumers, and a message for each version; the
 });
 
 test("what leaves has no secret, is open to further fields, and has no keyword or format of ours", () => {
-  expect(publicShape(held, SECRETS)).toEqual({
+  expect(publicShape(held, KEPT)).toEqual({
     type: "object",
     required: ["price", "guests", "properties"],
     properties: {
@@ -91,16 +93,38 @@ test("what leaves has no secret, is open to further fields, and has no keyword o
       properties: { type: "object", patternProperties: { "^.*$": { enum: ["a", "pin"] } } },
     },
   });
-  expect(publicData(data, SECRETS)).toEqual({
+  expect(publicData(data, KEPT)).toEqual({
     price: { amount: 1, currency: "EUR" },
     guests: [{ name: "Ada" }],
     properties: {},
   });
 });
 
+test("what leaves has no personal field, which one of the same name elsewhere is not", () => {
+  const Address = strictObject({
+    name: Type.String(PERSONAL),
+    city: Type.Optional(Type.String(PERSONAL)),
+    country: Type.String(),
+  });
+  const schema = strictObject({ guest: Address, room: strictObject({ name: Type.String(), floor: Type.Integer() }) });
+  const personal = new PersonalFields();
+  personal.add(personalFieldsOf(schema));
+  const room = { name: "Blue", floor: 2 };
+  const shape = publicShape(schema, { ...KEPT, personal });
+  expect(shape).toMatchObject({
+    properties: {
+      guest: { required: ["country"], properties: { country: { type: "string" } } },
+      room: { required: ["name", "floor"] },
+    },
+  });
+  expect(Object.keys((shape as any).properties.guest.properties)).toEqual(["country"]);
+  const guest = { name: "Ada", city: "London", country: "GB" };
+  expect(publicData({ guest, room }, { ...KEPT, personal })).toEqual({ guest: { country: "GB" }, room });
+});
+
 test("an example in a schema loses its secrets as well", () => {
   const schema = Type.Object({ pin: Type.Integer(), at: Type.String() }, { examples: [{ pin: 1, at: "x" }] });
-  expect((publicShape(schema, SECRETS) as { examples?: unknown }).examples).toEqual([{ at: "x" }]);
+  expect((publicShape(schema, KEPT) as { examples?: unknown }).examples).toEqual([{ at: "x" }]);
 });
 
 test("public events have a channel of their own, which says that webhooks get them, and an address where there is a topic", () => {
@@ -122,7 +146,7 @@ test("public events have a channel of their own, which says that webhooks get th
 });
 
 test("messages from outside are channels of their own, which the system receives", () => {
-  const schema = publicShape(Type.Object({ room: Type.Integer(), price: Money }), new Set());
+  const schema = publicShape(Type.Object({ room: Type.Integer(), price: Money }), { secrets: new Set() });
   const jetstream = { stream: "AGENCY", subject: "agency.rooms" };
   const inbound = [
     { service: "rooms", ingress: "agency-rooms", topic: "agency.rooms", jetstream, schema },

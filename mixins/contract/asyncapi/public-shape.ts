@@ -1,6 +1,7 @@
-// The shape and the data of an event as readers outside get them: without the fields that the contract marks as secret, and
-// open to fields that a later release adds.
+// The shape and the data of an event as readers outside get them: without the fields that the contract marks as secret or
+// personal, and open to fields that a later release adds.
 import type { TSchema } from "typebox";
+import type { PersonalFields } from "../../kernel/index.ts";
 import { jsonWithoutSecrets } from "../secrets.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -11,21 +12,27 @@ const FORMATS: ReadonlySet<unknown> = new Set(
   "date-time date time duration email hostname ipv4 ipv6 uri uri-reference uuid regex json-pointer".split(" "),
 );
 
-/** `secrets`: names of fields, which go at any depth. Objects are open: a reader passes over fields that it does not know. */
-export function publicShape(schema: TSchema, secrets: ReadonlySet<string>): TSchema {
-  return publicPart(schema, secrets) as TSchema;
+/** Fields that do not leave: those of these names, at any depth, and personal ones. */
+export interface KeptFields {
+  readonly secrets: ReadonlySet<string>;
+  readonly personal?: PersonalFields | undefined;
 }
 
-function publicPart(value: unknown, secrets: ReadonlySet<string>): unknown {
-  if (Array.isArray(value)) return value.map(item => publicPart(item, secrets));
+/** Objects are open: a reader passes over fields that it does not know. */
+export function publicShape(schema: TSchema, kept: KeptFields): TSchema {
+  return publicPart(schema, kept) as TSchema;
+}
+
+function publicPart(value: unknown, kept: KeptFields): unknown {
+  if (Array.isArray(value)) return value.map(item => publicPart(item, kept));
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
     Object.entries(value as Json).flatMap(([keyword, part]) => {
       if (isOwn(keyword) || (keyword === "additionalProperties" && part === false)) return [];
       if (keyword === "format" && !FORMATS.has(part)) return [];
-      if (keyword === "required") return requiredOf(part as string[], secrets);
-      if (NAMED.has(keyword)) return [[keyword, fieldsOf(part as Json, secrets)]];
-      return [[keyword, DATA.has(keyword) ? publicData(part, secrets) : publicPart(part, secrets)]];
+      if (keyword === "required") return requiredOf(part as string[], value as Json, kept);
+      if (NAMED.has(keyword)) return [[keyword, fieldsOf(part as Json, kept)]];
+      return [[keyword, DATA.has(keyword) ? publicData(part, kept) : publicPart(part, kept)]];
     }),
   );
 }
@@ -34,16 +41,21 @@ function publicPart(value: unknown, secrets: ReadonlySet<string>): unknown {
 const NAMED: ReadonlySet<string> = new Set(["properties", "patternProperties"]);
 const DATA: ReadonlySet<string> = new Set(["const", "enum", "examples", "default"]);
 
-function requiredOf(names: readonly string[], secrets: ReadonlySet<string>): [string, string[]][] {
-  const left = names.filter(name => !secrets.has(name));
+const isKept = ({ secrets, personal }: KeptFields, name: string, beside: readonly string[]): boolean =>
+  secrets.has(name) || (personal?.has(name, beside) ?? false);
+
+function requiredOf(names: readonly string[], { properties }: Json, kept: KeptFields): [string, string[]][] {
+  const beside = Object.keys((properties as Json | undefined) ?? names);
+  const left = names.filter(name => !isKept(kept, name, beside));
   return left.length === 0 ? [] : [["required", left]];
 }
 
-const fieldsOf = (fields: Json, secrets: ReadonlySet<string>): Json =>
-  Object.fromEntries(
-    Object.entries(fields).flatMap(([name, field]) => (secrets.has(name) ? [] : [[name, publicPart(field, secrets)]])),
-  );
+function fieldsOf(fields: Json, kept: KeptFields): Json {
+  const names = Object.keys(fields);
+  const left = names.filter(name => !isKept(kept, name, names));
+  return Object.fromEntries(left.map(name => [name, publicPart(fields[name], kept)]));
+}
 
-/** The data without its secrets. */
-export const publicData = (data: unknown, secrets: ReadonlySet<string>): unknown =>
-  JSON.parse(jsonWithoutSecrets(data, secrets).json);
+/** The data without the fields that do not leave. */
+export const publicData = (data: unknown, { secrets, personal }: KeptFields): unknown =>
+  JSON.parse(jsonWithoutSecrets(data, secrets, personal).json);

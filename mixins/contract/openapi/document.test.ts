@@ -86,7 +86,7 @@ test("an answer has its header fields, and a 304 those that identify it", () => 
       status: 200,
       conditional: true,
       answerHeaders: ["ETag", "Link"],
-      otherTypes: ["text/csv"],
+      otherTypes: { "text/csv": Type.String() },
     },
   ]);
   const { responses } = paths["/shelves/{shelf}/books"].get;

@@ -49,8 +49,8 @@ export interface Operation {
   readonly returns?: TSchema | undefined;
   /** Default `application/json`. */
   readonly mediaType?: string;
-  /** Further media types of the same answer, as text. */
-  readonly otherTypes?: readonly string[];
+  /** Further media types of the same answer, with their schemas. */
+  readonly otherTypes?: Readonly<Record<string, TSchema>>;
   /** Header fields of the answer besides `X-Request-ID`, which every answer has. */
   readonly answerHeaders?: readonly HeaderName[];
   /** Whether a client that has the answer already gets a 304. */
@@ -198,14 +198,14 @@ function requestOf({ id, body, bodyTypes = [JSON_TYPE], example }: Operation, sc
 const JSON_TYPE = "application/json";
 
 function answersOf(operation: Operation, schemas: NamedSchemas): Record<string, object> {
-  const { status, mediaType = JSON_TYPE, otherTypes = [], answerHeaders = [], conditional } = operation;
+  const { status, mediaType = JSON_TYPE, otherTypes = {}, answerHeaders = [], conditional } = operation;
   const headers = referTo(["X-Request-ID", ...answerHeaders]);
-  const text = Object.fromEntries(otherTypes.map(type => [type, { schema: { type: "string" } }]));
+  const others = Object.entries(otherTypes).map(([type, schema]) => [type, { schema: schemas.refer(schema) }] as const);
   return {
     [status]: {
       description: STATUS_SAYS[status] ?? "Done.",
       headers,
-      ...(status !== 204 && { content: { [mediaType]: answerOf(operation, schemas), ...text } }),
+      ...(status !== 204 && { content: { [mediaType]: answerOf(operation, schemas), ...Object.fromEntries(others) } }),
     },
     ...(conditional && {
       304: {

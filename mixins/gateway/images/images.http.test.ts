@@ -1,5 +1,6 @@
 // Images over HTTP: what is made of an original, and what is never made of a hostile one.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { execFileSync } from "node:child_process";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -241,6 +242,18 @@ describe("a hostile or broken original is a drawing for a minute, and is not ask
       rmSync(join(folder, "../secret.jpg"));
     },
   );
+
+  test("a pipe in the folder, which nobody writes to", async () => {
+    execFileSync("mkfifo", [join(folder, "pipe")]);
+    for (const [id, width] of [
+      ["a", 160],
+      ["b", 320],
+      ["c", 480],
+    ] as const) {
+      things.set(id, `/pipe?${id}`);
+      expect((await get(`${id}/${width}.webp`)).type).toBe("image/svg+xml");
+    }
+  });
 
   test("any file, where there is no folder of them", async () => {
     const without = await serve({ folder: undefined });

@@ -11,7 +11,7 @@ import { LRUCache } from "lru-cache";
 import type { ServiceBroker } from "moleculer";
 import type { Meta } from "../../contract/index.ts";
 import { pathOf, SECURITY_HEADERS, type Handler } from "../../http/siblings.ts";
-import { plainError } from "../../kernel/index.ts";
+import { plainError, Semaphore } from "../../kernel/index.ts";
 import { Networks } from "../../stream/siblings.ts";
 import { ANONYMOUS } from "../auth/authentication.ts";
 import { tagHeadersOf } from "../cache/cache-policy.ts";
@@ -66,8 +66,7 @@ export class Images {
   /** Why an original could not be had, by its address. */
   readonly #failed = new LRUCache<string, string>({ max: limits.failedMax, ttl: limits.failedMs });
   #resize: Promise<Resize | undefined> | undefined;
-  #atWork = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #turn = new Semaphore(limits.atOnce, limits.waitingMax, () => new Busy());
 
   constructor(options: ImagesOptions, setting: ImagesSetting) {
     this.#options = options;
@@ -118,7 +117,7 @@ export class Images {
   }
 
   #make(key: string, address: string, width: number, format: Format): Promise<Image> {
-    const making = this.#inTurn(async () => {
+    const making = this.#turn.run(async () => {
       const original = await this.#originals.get(address);
       const resize = await (this.#resize ??= this.#loaded());
       const { bytes, type } = resize ? await resize(original, width, format) : original;
@@ -143,22 +142,6 @@ export class Images {
     const resize = await load();
     if (!resize) this.#setting.log.info("images are given as they are: the optional package sharp is not installed");
     return resize;
-  }
-
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#atWork < limits.atOnce) this.#atWork++;
-    else {
-      if (this.#waiting.length >= limits.waitingMax) throw new Busy();
-      await new Promise<void>(resolve => this.#waiting.push(resolve));
-    }
-    try {
-      return await work();
-    } finally {
-      // The place goes on to the next.
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#atWork--;
-    }
   }
 }
 

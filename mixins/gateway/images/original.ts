@@ -2,6 +2,7 @@
 // may lead anywhere: so what it leads to is looked at, and is the one that is connected to (see `networks.ts`); redirects are
 // not followed; bytes and time are bounded; and the type is what the first bytes say.
 import { lookup, type LookupAddress } from "node:dns";
+import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
@@ -42,10 +43,12 @@ export class Originals {
     if (this.#folder === undefined) throw new Error("it is a file, and IMAGE_DIR is not set");
     const path = join(this.#folder, decodeURIComponent(address.split(/[?#]/, 1)[0]!));
     if (!path.startsWith(this.#folder + sep)) throw new Error("it is outside of IMAGE_DIR");
-    const file = await open(path);
+    // A pipe would keep the opening, and with it a place of the few, until somebody writes to it.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      const { size } = await file.stat();
-      if (size > limits.originalBytesMax) throw tooLarge();
+      const stats = await file.stat();
+      if (!stats.isFile()) throw new Error("it is no file");
+      if (stats.size > limits.originalBytesMax) throw tooLarge();
       return await file.readFile();
     } finally {
       await file.close();

@@ -102,7 +102,7 @@ export function operationOf(
       headers: { "Last-Event-ID": LAST_EVENT_ID },
       status: 200,
       mediaType: EVENT_STREAM,
-      returns: Type.String(),
+      returns: EVENT,
     };
   const { status, versioned, cache, signedBy, list, lines, hints } = target;
   const isRead = method === "GET";
@@ -120,13 +120,26 @@ export function operationOf(
     },
     status,
     returns: target.representation?.returns ?? returns,
-    ...(list !== undefined && { otherTypes: [CSV] }),
-    ...(lines !== undefined && { otherTypes: [NDJSON] }),
-    ...(hints !== undefined && { otherTypes: [EVENT_STREAM] }),
+    ...(list !== undefined && { otherTypes: { [CSV]: Type.String() } }),
+    ...(lines !== undefined && { otherTypes: { [NDJSON]: Type.String() } }),
+    ...(hints !== undefined && { otherTypes: { [EVENT_STREAM]: EVENT } }),
     answerHeaders: [...has(rates, "RateLimit", "RateLimit-Policy"), ...answerHeadersOf(route, target, returns)],
     conditional: hasTag && isRead,
   };
 }
+
+/**
+ * One event of a stream. Before OpenAPI 3.2 no schema is of the whole stream; tools take it for each event
+ * (https://spec.openapis.org/oas/v3.2.0.html#sequential-media-types).
+ */
+const EVENT = Type.Object(
+  {
+    id: Type.Optional(Type.String()),
+    event: Type.Optional(Type.String()),
+    data: Type.String({ description: "JSON." }),
+  },
+  { title: "ServerSentEvent" },
+);
 
 const has = (isThere: unknown, ...names: HeaderName[]): HeaderName[] => (isThere ? names : []);
 

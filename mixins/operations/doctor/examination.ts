@@ -2,10 +2,9 @@
 import { existsSync } from "node:fs";
 import { STORE_LIMITS } from "../../event-store/siblings.ts";
 import {
-  isTornCopy,
   locationOf,
   readPostgresUrl,
-  tornCopyMessage,
+  whyNotWhole,
   type PostgresLocation,
 } from "../../database/index.ts";
 import type { Environment } from "../../kernel/index.ts";
@@ -214,7 +213,8 @@ class Examination {
   async #openFile(filename: string): Promise<SqliteFile | undefined> {
     if (!existsSync(filename)) return undefined;
     // Not opened: even to read, that would make a log beside it, and the file would then pass for complete.
-    if (isTornCopy(filename)) throw new TornCopy(tornCopyMessage(filename));
+    const reason = whyNotWhole(filename);
+    if (reason !== undefined) throw new TornCopy(reason);
     return SqliteFile.open(filename, this.#reading);
   }
 

@@ -5,6 +5,7 @@ import type { Context, ListedService, Mixin } from "../../contract/index.ts";
 import { systemClock } from "../../kernel/index.ts";
 import { askNodes, isTerminal, lostNodes } from "../ask-nodes.ts";
 import { by, limits, type Answer } from "../asking.ts";
+import { operationsEnvironment } from "../environment.ts";
 import { pageIn } from "../pages.ts";
 import { lagOf } from "../views/lag.ts";
 import type { Look, Point } from "./rates.ts";
@@ -43,9 +44,14 @@ export const figureOperations = {
     return { nodes: shown, silent: [...new Set([...silent, ...lost])].sort(), ...next };
   },
 
-  async metrics(this: Service): Promise<{ everySeconds: number; points: Point[] }> {
+  async metrics(this: Service): Promise<{ everySeconds: number; points: Point[]; dashboards?: string }> {
     const points = await (this as Sampling).sampler.points();
-    return { everySeconds: sampling.everyMs / 1_000, points: [...points] };
+    const { DASHBOARDS_URL: dashboards } = operationsEnvironment.of(this.broker);
+    return {
+      everySeconds: sampling.everyMs / 1_000,
+      points: [...points],
+      ...(dashboards !== undefined && { dashboards }),
+    };
   },
 };
 

@@ -112,7 +112,7 @@ test("one thing is its fields, nested ones indented, and its lists as tables", a
     id: "7",
     at: "2026-11-30T11:42:38.123Z",
     isOpen: true,
-    bed: { width: 2, of: { type: "room", id: "7" }, stains: [] },
+    bed: { width: 2, of: { type: "room", id: "7" }, stains: [], made: [{ by: "Bob" }, { by: "Eve", times: 2 }] },
     guests: [{ name: "Ada" }],
   };
   expect((await run("room 7", { answers: [answer] })).text.split("\n")).toEqual([
@@ -122,6 +122,10 @@ test("one thing is its fields, nested ones indented, and its lists as tables", a
     "bed    ",
     "  width  2",
     "  of     room 7",
+    "  made ",
+    "    by   times",
+    "    Bob  ",
+    "    Eve      2",
     "guests:",
     "name",
     "Ada",

@@ -123,10 +123,21 @@ function fieldsOf(row: Row, paper: Paper, indent = ""): string {
       const head = paper.paint("bold", wordsOf(name).padEnd(width));
       if (isRow(value) && !isActor(value) && Object.keys(value).length > 0)
         return `${indent}${head}\n${fieldsOf(value, paper, `${indent}${GAP}`)}`;
+      if (isList(value)) return `${indent}${head}\n${tableIn(value, paper, `${indent}${GAP}`)}`;
       return `${indent}${head}${GAP}${colored(name, textOf(value, name), paper.paint)}`;
     })
     .join("\n");
 }
+
+function tableIn(rows: readonly Row[], { width, paint }: Paper, indent: string): string {
+  const columns = [...new Set(rows.flatMap(row => Object.keys(row)))];
+  const paper = { paint, width: width === undefined ? undefined : width - indent.length };
+  return tableOf(rows, columns, paper).replaceAll(/^/gm, indent);
+}
+
+/** Rows, and not names of actors, which one line has room for. */
+const isList = (value: unknown): value is readonly Row[] =>
+  Array.isArray(value) && value.length > 0 && value.every(one => isRow(one) && !isActor(one));
 
 const isRow = (value: unknown): value is Row => typeof value === "object" && value !== null && !Array.isArray(value);
 

@@ -3,7 +3,7 @@
 // administrator who is named after the operating system's user, `os:ann`, and what it does is recorded under that name. An operator
 // may ask for less (`--read-only`). Where nodes have keys, the others believe no name: an operator who has an access token gives it
 // (`OPERATOR_TOKEN`), acts as its person, and reaches them all.
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import type { Middleware, ServiceBroker } from "moleculer";
@@ -11,7 +11,7 @@ import type { JSONWebKeySet } from "jose";
 import { callErrors, type User } from "../../contract/index.ts";
 import { TokenVerifier } from "../../contract/siblings.ts";
 import { gatewayEnvironment } from "../../gateway/index.ts";
-import { asError, clusterKeysIn, systemClock } from "../../kernel/index.ts";
+import { asError, clusterKeysIn, makePrivateFolder, systemClock } from "../../kernel/index.ts";
 import { healthOfThisNode } from "../health.ts";
 import { namesOf } from "../names.ts";
 import { socketOf } from "./place.ts";
@@ -79,7 +79,7 @@ class Door {
   }
 
   async open(): Promise<void> {
-    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+    makePrivateFolder(dirname(this.#path));
     // Of a process of the same number that was killed.
     rmSync(this.#path, { force: true });
     const { promise, resolve, reject } = Promise.withResolvers<void>();

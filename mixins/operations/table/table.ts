@@ -65,6 +65,15 @@ export const operationsTable = operationsOf(contract, {
     hints: TopicHint,
     examples: ["hints", "hints sagas,letters"],
   },
+  configuration: {
+    command: "configuration",
+    summary:
+      "What each node is configured with: the variables that are set, secrets masked, or all with their defaults",
+    http: "GET /ops/configuration",
+    priority,
+    view: { tables: { settings: ["name", "value", "isSet", "nodes"] } },
+    examples: ["configuration", "configuration --all"],
+  },
   nodes: {
     command: "nodes",
     summary: "Nodes: zone, release, services, actors in memory, CPU, delay of the event loop, pools of connections",
@@ -110,7 +119,8 @@ export const operationsTable = operationsOf(contract, {
   },
   sagas: {
     command: "sagas",
-    summary: "Sagas by state, name, reason and age, oldest first; the open ones unless a state is given",
+    summary:
+      "Sagas by state, name, reason and age, oldest first or newest first; the open ones unless a state is given",
     http: "GET /ops/sagas",
     priority,
     view: { list: "sagas", columns: ["id", "state", "reason", "startedAt", "updatedAt", "service"] },
@@ -363,7 +373,9 @@ export const operationsTable = operationsOf(contract, {
     summary: "An actor's state, now or at a version, and its latest events",
     http: "GET /ops/actors/:type/:id",
     priority,
-    view: { tables: { events: ["version", "at", "type", "data"] } },
+    view: {
+      tables: { events: ["version", "at", "type", "data"], timers: ["command", "nextAt", "lateMs", "attempts"] },
+    },
     optionNames: { version: "at" },
     examples: ["actor loan 0198c7", "actor loan 0198c7 --at 3"],
   },
@@ -390,7 +402,11 @@ export const operationsTable = operationsOf(contract, {
     priority,
     view: {},
     asks: "Streams that have ended leave the hot tables.",
-    examples: ["archive loan --older-than-days 90", "archive sagas --older-than-days 30 --limit 1000"],
+    examples: [
+      "archive loan --older-than-days 90 --dry-run",
+      "archive loan --older-than-days 90",
+      "archive sagas --older-than-days 30 --limit 1000",
+    ],
   },
   consumers: {
     command: "consumers",
@@ -473,7 +489,18 @@ export const operationsTable = operationsOf(contract, {
     priority,
     view: {
       list: "projections",
-      columns: ["service", "name", "version", "build", "state", "lagEvents", "lagMs", "events", "blockedBy"],
+      columns: [
+        "service",
+        "name",
+        "version",
+        "build",
+        "state",
+        "lagEvents",
+        "lagMs",
+        "events",
+        "parkedStreams",
+        "blockedBy",
+      ],
     },
     examples: ["projections"],
   },

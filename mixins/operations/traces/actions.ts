@@ -3,6 +3,7 @@ import type { Context } from "../../contract/index.ts";
 import type { NodeTraces, RecentSpan, RecentTrace } from "../../tracing/index.ts";
 import { askNodes, type NodeAnswer } from "../ask-nodes.ts";
 import { descending, limits, shown } from "../asking.ts";
+import { operationsEnvironment } from "../environment.ts";
 import { pageIn } from "../pages.ts";
 
 const HOW =
@@ -43,7 +44,9 @@ export const traceOperations = {
       .sort((a, b) => a.startMs - b.startMs)
       .map(({ startMs, ...span }) => ({ ...span, offsetMs: Math.round((startMs - beganMs) * 1_000) / 1_000 }));
     const at = spans.length === 0 ? {} : { at: new Date(beganMs).toISOString() };
-    return { id, ...at, ...shown(ctx, { spans }), ...offIn(answers), silent: [...silent] };
+    const { TRACES_URL } = operationsEnvironment.of(ctx.broker);
+    const link = TRACES_URL === undefined ? {} : { link: TRACES_URL + id };
+    return { id, ...at, ...link, ...shown(ctx, { spans }), ...offIn(answers), silent: [...silent] };
   },
 };
 

@@ -58,12 +58,16 @@ export const traceContract = {
       },
       returns: Type.Object({ traces: Type.Array(SlowTrace), off, silent, nextCursor }),
     },
-    /** The spans of a trace that nodes have in memory, in the order of their starts; the clocks are those of their nodes. */
+    /**
+     * The spans of a trace that nodes have in memory, in the order of their starts; the clocks are those of their nodes. `link`: the
+     * whole trace in the tracing backend (`TRACES_URL`).
+     */
     traceSpans: {
       params: { id: traceId },
       returns: Type.Object({
         id: Type.String(),
         at: Type.Optional(Type.String()),
+        link: Type.Optional(Type.String()),
         spans: Type.Array(TraceSpan),
         off,
         silent,

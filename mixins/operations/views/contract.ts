@@ -102,15 +102,41 @@ const Deed = Type.Object(
   { title: "Deed" },
 );
 
+/** A saga in a list; `reason` is its step, or what it waits for. */
+const SagaListed = Type.Object(
+  {
+    id: Type.String(),
+    saga: Type.String(),
+    state: Type.String(),
+    reason: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+    code: Type.Optional(Type.String()),
+    step: Type.Optional(Type.String()),
+    attempt: Type.Optional(Type.Integer()),
+    startedAt: Type.String(),
+    updatedAt: Type.String(),
+    service: Type.String(),
+  },
+  { title: "ListedSaga" },
+);
+
 export const viewActions = {
   /**
-   * Sagas of every service, oldest first: those in a `state`; without it the open ones, which are running,
-   * compensating or stuck; narrowed by name, reason and age. `cursor` continues the list; so does, for the sagas of one
+   * Sagas of every service, oldest first unless the `order` is `newest`: those in a `state`; without it the open ones, which are running,
+   * compensating or stuck; narrowed by name, reason and age. `detailed`: each open one of a page of 100 at most has its `step` in
+   * words and the `attempt`. `cursor` continues the list; so does, for the sagas of one
    * service alone, `after`, the id of the last saga of the page before.
    */
   sagas: {
-    params: { state, ...sagasLike, limit, after, cursor },
-    returns: Type.Object({ state: Type.String(), sagas: Type.Array(Answer), silent: silentToo, nextCursor }),
+    params: {
+      state,
+      ...sagasLike,
+      order: Type.Optional(Type.Enum(["oldest", "newest"])),
+      detailed: Type.Optional(Type.Boolean()),
+      limit,
+      after,
+      cursor,
+    },
+    returns: Type.Object({ state: Type.String(), sagas: Type.Array(SagaListed), silent: silentToo, nextCursor }),
   },
   /** How many sagas there are, by state, name and reason, the most first. `isPartial`: of the oldest 20 000 of a service. */
   sagaCounts: {

@@ -1,5 +1,6 @@
 // What the doctor has found last. An examination reads files from end to end, so an overview that is looked at all the time neither
-// waits for one nor begins one each time: it tells the last one's findings, and has a new one made in the background.
+// waits for one nor begins one each time: it tells the last one's findings, and has a new one made in the background. Only the
+// first one waits.
 import type { ServiceBroker } from "moleculer";
 import { settledWithin } from "../../kernel/index.ts";
 import type { Finding } from "../doctor/finding.ts";
@@ -8,8 +9,8 @@ import { EXAMINED_MS } from "../examined.ts";
 const limits = {
   /** Milliseconds after which findings are made anew. */
   keptMs: 60_000,
-  /** Milliseconds that the first overview waits for them: the other answers do not wait for longer. */
-  firstMs: 200,
+  /** Milliseconds that the first overview waits for them. Without them it cannot say that all is well. */
+  firstMs: 3_000,
 } as const;
 
 type Findings = readonly Pick<Finding, "status" | "check" | "subject" | "message">[];

@@ -8,6 +8,7 @@ import {
   hasActor,
   hasConsumers,
   hasSagas,
+  MINUTE_MS,
   servicesWith,
   text,
   type Answer,
@@ -23,6 +24,9 @@ const limits = {
   lateMs: 60_000,
   /** Seconds that a reader may be behind before a person should look. */
   lagSeconds: 600,
+  /** Share of the requests of the last minute that may fail (5xx), and the failures below which it is chance. */
+  failingShare: 0.02,
+  failuresMin: 5,
   /** Entries that are counted of a list; the number is then at least that. */
   counted: 500,
 } as const;
@@ -48,7 +52,7 @@ interface Looked {
 }
 
 /** The worst first: what stands still, then what is late, then what may become worse. */
-const LOOKS = [cluster, doctor, quarantine, sagas, letters, readers, timers];
+const LOOKS = [cluster, doctor, failures, quarantine, sagas, letters, readers, timers];
 
 export async function overview(ctx: Ctx<"overview">) {
   const checkedAt = new Date().toISOString();
@@ -169,6 +173,29 @@ async function timers(ctx: Ctx<"overview">): Promise<Looked> {
     });
   });
   return { needs, unknown: silent };
+}
+
+/** Requests that fail. The nodes are sampled while somebody asks for the overview: the first who asks gets no rate yet. */
+async function failures(ctx: Ctx<"overview">): Promise<Looked> {
+  if (!ctx.broker.registry.actions.get("ops.metrics")) return { needs: [], unknown: [] };
+  const metrics = await ctx.call("ops.metrics", {}).catch(() => undefined);
+  if (metrics === undefined) return { needs: [], unknown: ["metrics"] };
+  const since = Date.now() - MINUTE_MS;
+  const recent = metrics.points.filter(({ at }) => Date.parse(at) > since);
+  const sum = (of: "requestsPerSecond" | "failuresPerSecond"): number =>
+    recent.reduce((total, point) => total + point[of] * point.seconds, 0);
+  const [requests, failed] = [sum("requestsPerSecond"), Math.round(sum("failuresPerSecond"))];
+  const isMuch = failed >= limits.failuresMin && failed > limits.failingShare * requests;
+  const percent = Math.min(100, Math.round((failed / Math.max(1, requests)) * 100));
+  const needs = someOf({
+    kind: "failing requests",
+    count: isMuch ? failed : 0,
+    oldest: undefined,
+    says: `${percent} % of the requests of the last minute failed`,
+    command: "metrics",
+    look: { action: "ops.metrics", params: {} },
+  });
+  return { needs, unknown: [] };
 }
 
 /** Silent nodes, and the circuits that the others have opened. */

@@ -14,6 +14,7 @@ import {
   text,
   type Answer,
 } from "../asking.ts";
+import type { ResultOf } from "../../contract/index.ts";
 import { operationErrors } from "../errors.ts";
 import { pageOf, type Entry } from "../pages.ts";
 import type { Ctx } from "./context.ts";
@@ -26,8 +27,18 @@ interface Narrowed {
   readonly olderThanMinutes?: number;
 }
 
+type ListedSaga = ResultOf<"ops.sagas">["sagas"][number];
+
 export async function sagas(ctx: Ctx<"sagas">) {
-  const { state = "open", limit = limits.page, after, cursor, ...narrowed } = ctx.params;
+  const {
+    state = "open",
+    order = "oldest",
+    detailed = false,
+    limit = limits.page,
+    after,
+    cursor,
+    ...narrowed
+  } = ctx.params;
   oneOfAfterAndCursor(ctx.params);
   const name = after?.slice(0, after.indexOf("."));
   const services = sagaServices(ctx, narrowed, name);
@@ -35,21 +46,31 @@ export async function sagas(ctx: Ctx<"sagas">) {
   const filter = filterOf(narrowed);
   const startedAt = (saga: Answer) => text(saga["startedAt"]);
   const { entries, silent, ...next } = await pageOf({
-    list: ["sagas", state, narrowed.service, ...Object.values(filter)].join(" "),
+    list: ["sagas", state, ...(order === "newest" ? [order] : []), narrowed.service, ...Object.values(filter)].join(
+      " ",
+    ),
     limit,
     cursor,
     services,
     async read(service, limit, seen = after) {
-      const params = { ...filter, state, limit, ...(seen !== undefined && { after: seen }) };
+      // A node of the release before does not know the order, and need not be told of the one that it has.
+      const params = {
+        ...filter,
+        state,
+        limit,
+        ...(order === "newest" && { newestFirst: true }),
+        ...(detailed && { detailed }),
+        ...(seen !== undefined && { after: seen }),
+      };
       const found = await ask<{ sagas: Answer[]; searchedTo?: string }>(ctx, service, "sagas", params, {
         timeout: SERVICE_MS,
       });
       return { entries: found.sagas.map((saga): Entry => ({ ...saga, service })), searchedTo: found.searchedTo };
     },
-    sort: (a, b) => compare(startedAt(a), startedAt(b)),
+    sort: (a, b) => (order === "newest" ? -1 : 1) * compare(startedAt(a), startedAt(b)),
   });
   // The answer names the state: an operator who asked for none sees that sagas which have ended are left out.
-  return { state, sagas: entries, silent, ...(after === undefined && next) };
+  return { state, sagas: entries as unknown as ListedSaga[], silent, ...(after === undefined && next) };
 }
 
 interface Counted extends Answer {

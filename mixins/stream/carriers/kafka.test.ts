@@ -1,6 +1,13 @@
 // The carrier on a Kafka of one broker: its promises, its topics, and readers outside.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { Admin, ConfigResourceTypes } from "@platformatic/kafka";
+import {
+  AclOperations,
+  AclPermissionTypes,
+  Admin,
+  ConfigResourceTypes,
+  ResourcePatternTypes,
+  ResourceTypes,
+} from "@platformatic/kafka";
 import type { ServiceBroker } from "moleculer";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,6 +23,12 @@ import { Topic } from "./kafka/topic.ts";
 import { carrierOf } from "./resolve.ts";
 
 const USER: KafkaUser = { mechanism: "SCRAM-SHA-256", username: "reader", password: "sesame" };
+/** A user of each mechanism: the first has no rights at first, as USER. */
+const USERS: readonly KafkaUser[] = [
+  USER,
+  { mechanism: "SCRAM-SHA-512", username: "writer", password: "open" },
+  { mechanism: "PLAIN", username: "plain", password: "sesame" },
+];
 let kafka: Kafka;
 let admin: Admin;
 let folder: string;
@@ -24,8 +37,8 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "authority-"));
   authority = new Authority(folder);
   kafka = await Kafka.start({
-    secured: { tls: authority.sign("kafka"), sasl: USER },
-    // The open listener may do everything, and the user of the secured one has no rights.
+    secured: { tls: authority.sign("kafka"), sasl: USERS },
+    // The open listener may do everything, and the users of the secured one have no rights.
     settings: {
       "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
       "super.users": "User:ANONYMOUS",
@@ -40,6 +53,16 @@ afterAll(async () => {
 });
 let namespaces = 0;
 
+/** Variables of a node that reaches the secured listener as this user. */
+const as = ({ mechanism, username, password }: KafkaUser): Record<string, string> => ({
+  KAFKA_BROKERS: kafka.secured,
+  KAFKA_TLS: "on",
+  KAFKA_CA: authority.ca,
+  KAFKA_SASL: mechanism,
+  KAFKA_USER: username,
+  KAFKA_PASSWORD: password,
+});
+
 carrierConformance("Kafka", async source => {
   const brokers = await newBrokers({ KAFKA_BROKERS: kafka.servers, NAMESPACE: `conform-${++namespaces}` });
   const broker = await brokers.start(source.schema());
@@ -49,6 +72,12 @@ carrierConformance("Kafka", async source => {
 let house: KafkaHouse;
 beforeEach(async () => void (house = await KafkaHouse.open({ KAFKA_BROKERS: kafka.servers })));
 afterEach(() => house.brokers.stop());
+
+/** As its retention does: whatever is in the topic now is there no longer. */
+async function removeRecords(topic: string): Promise<void> {
+  const partitions = Array.from({ length: 16 }, (_, partition) => ({ partition, offset: -1n }));
+  await admin.deleteRecords({ topics: [{ name: topic, partitions }] });
+}
 
 const clientsOf = (broker: ServiceBroker): Promise<KafkaClients> =>
   until<KafkaClients | undefined>("Kafka answers", () => kafkaOf(broker).clients);
@@ -116,15 +145,7 @@ describe("the topic", () => {
   });
 
   test("a user without rights is told so, and consumers read the log; with rights to make it, it is made", async () => {
-    const { mechanism, username, password } = USER;
-    Object.assign(house.brokers.variables, {
-      KAFKA_BROKERS: kafka.secured,
-      KAFKA_TLS: "on",
-      KAFKA_CA: authority.ca,
-      KAFKA_SASL: mechanism,
-      KAFKA_USER: username,
-      KAFKA_PASSWORD: password,
-    });
+    Object.assign(house.brokers.variables, as(USER));
     const broker = await house.brokers.start(house.source.schema(), consuming("readers", writer()));
     house.append(30);
     await house.allApplied(broker);
@@ -134,13 +155,35 @@ describe("the topic", () => {
     await kafka.run("org.apache.kafka.tools.AclCommand", [
       "--add",
       "--allow-principal",
-      `User:${username}`,
+      `User:${USER.username}`,
       "--operation",
       "All",
       "--topic",
       house.topic,
       "--cluster",
     ]);
+    await house.onTail(broker);
+  });
+
+  test.each(USERS)("is written and read by TLS and the password of a user with $mechanism", async user => {
+    const { username } = user;
+    await admin.createAcls({
+      creations: [
+        {
+          resourceType: ResourceTypes.TOPIC,
+          resourceName: house.topic,
+          resourcePatternType: ResourcePatternTypes.LITERAL,
+          principal: `User:${username}`,
+          host: "*",
+          operation: AclOperations.ALL,
+          permissionType: AclPermissionTypes.ALLOW,
+        },
+      ],
+    });
+    Object.assign(house.brokers.variables, as(user));
+    const broker = await house.brokers.start(house.source.schema(), consuming("readers", writer()));
+    house.append(30);
+    await house.published(broker);
     await house.onTail(broker);
   });
 });
@@ -170,6 +213,32 @@ describe("consumers", () => {
     feed.close();
     expect(seen).toEqual(JSON.parse(JSON.stringify(house.source.log)));
     expect(JSON.stringify(await kafka.consume(house.topic, house.source.log.length))).not.toContain("tok_1");
+  });
+
+  test("P4 a consumer is behind what the topic still keeps: it goes on with the log, and then with the topic", async () => {
+    const held = Promise.withResolvers<void>();
+    let isHeld = false;
+    const own = writer();
+    const slow = writer({
+      async write(...given) {
+        if (isHeld) await held.promise;
+        return own.write(...given);
+      },
+    });
+    const broker = await house.brokers.start(house.source.schema(), consuming("readers", slow));
+    await house.onTail(broker);
+    isHeld = true;
+    // More than a tail keeps: the rest waits at the broker, and is removed there.
+    for (let i = 0; i < 4; i++) {
+      house.append(1_000);
+      await house.published(broker);
+    }
+    await removeRecords(house.topic);
+    house.append(10);
+    await house.published(broker);
+    held.resolve();
+    await house.allApplied(broker);
+    await house.onTail(broker);
   });
 
   test("P4 the topic is deleted, and the broker is killed, while events flow: each is applied once, in order", async () => {

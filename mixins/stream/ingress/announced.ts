@@ -13,7 +13,7 @@ export interface AnnouncedIngress {
 }
 export const announced = ({ from, message }: Ingress): AnnouncedIngress => ({
   ...from,
-  schema: publicShape(message as TSchema, new Set()),
+  schema: publicShape(message as TSchema, { secrets: new Set() }),
 });
 
 type Described = Pick<ListedService, "fullName"> & { readonly metadata?: { readonly ingresses?: unknown } | undefined };

@@ -76,7 +76,8 @@ function outletOf({ broker, fullName, metadata }: Service): Outlet | undefined {
     case "jetstream":
       return jetStreamOutlet(connectionOf(broker), new Channel(namespace, fullName));
     case "kafka": {
-      const owner = { namespace, service: fullName, versions: metadata["events"], secrets: metadata["secrets"] };
+      const { events: versions, secrets, personal } = metadata;
+      const owner = { namespace, service: fullName, versions, secrets, personal };
       return kafkaOutlet(kafkaOf(broker), new Topic(broker, fullName), owner);
     }
   }

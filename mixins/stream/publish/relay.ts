@@ -32,6 +32,7 @@ import { partitionOf } from "../sharing/partitions.ts";
 import { publishTracing } from "../event-spans.ts";
 import { metersOf, reading, type Reading, type Series } from "../../metrics/index.ts";
 import { streamErrors } from "../errors.ts";
+import { failpoint } from "../failpoints.ts";
 import { STREAM_LIMITS } from "../limits.ts";
 import { streamMetrics } from "../metrics.ts";
 import type { CursorFault } from "../log/identity.ts";
@@ -387,6 +388,7 @@ export class Relay {
     const events = messages.map(({ event }) => event);
     this.#sendingSince = performance.now();
     await (this.#traced ? this.#traced(events, publish) : publish()).finally(() => (this.#sendingSince = undefined));
+    failpoint("relay:after-publish");
   }
 
   /** Begins where the slowest of the partitions is; those that are far behind go on at the log's end. */

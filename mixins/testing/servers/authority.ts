@@ -21,11 +21,14 @@ export class Authority {
     this.#openssl("req", "-x509", ...this.#newKey(name), "-out", this.ca, "-days", "1", ...subject);
   }
 
-  /** The files of a certificate for servers and clients on this machine; one for -1 days has expired yesterday. */
-  sign(name: string, by = "ca", days = 1): Certificate {
+  /**
+   * The files of a certificate for servers and clients of these names, on this machine unless given; one for -1 days has expired
+   * yesterday.
+   */
+  sign(name: string, by = "ca", days = 1, names = "DNS:localhost,IP:127.0.0.1"): Certificate {
     const [cert, request, extensions] = ["crt", "csr", "ext"].map(suffix => join(this.#folder, `${name}.${suffix}`));
     const key = join(this.#folder, `${name}.key`);
-    writeFileSync(extensions!, "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n");
+    writeFileSync(extensions!, `subjectAltName=${names}\nextendedKeyUsage=serverAuth,clientAuth\n`);
     this.#openssl("req", ...this.#newKey(name), "-out", request!, "-subj", `/CN=${name}`);
     const signer = ["-CA", this.ca, "-CAkey", join(this.#folder, `${by}.key`), "-CAcreateserial"];
     this.#openssl(

@@ -30,15 +30,22 @@ export class Child {
     this.process.stderr!.on("data", keep);
   }
   get running(): boolean {
-    return this.process.exitCode === null && this.process.signalCode === null;
+    return isRunning(this.process);
   }
   /** Sends the signal and waits for the end. Resolves with the exit code, null when a signal ended it. */
-  async end(signal: NodeJS.Signals): Promise<number | null> {
-    if (this.running) {
-      const exit = once(this.process, "exit");
-      this.process.kill(signal);
-      await exit;
-    }
-    return this.process.exitCode;
+  end(signal: NodeJS.Signals): Promise<number | null> {
+    return endProcess(this.process, signal);
   }
+}
+
+const isRunning = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode === null && signalCode === null;
+
+/** Sends the signal to a process that runs, and waits for its end. Resolves with the exit code, null when a signal ended it. */
+export async function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (isRunning(child)) {
+    const exit = once(child, "exit");
+    child.kill(signal);
+    await exit;
+  }
+  return child.exitCode;
 }

@@ -2,11 +2,11 @@
 //
 // Its web interface is no part of the module, so this build shows a page that says so; the API of queries is whole.
 import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../until.ts";
+import { endProcess } from "./child.ts";
 import { buildGo, builtGo } from "./go-program.ts";
 import { freePort } from "./ports.ts";
 
@@ -73,11 +73,7 @@ export class Jaeger {
   }
 
   async stop(): Promise<void> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) {
-      const exit = once(this.#process, "exit");
-      this.#process.kill("SIGKILL");
-      await exit;
-    }
+    await endProcess(this.#process, "SIGKILL");
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

@@ -39,10 +39,11 @@ const PROGRAM = ["-Xms32m", "-Xmx128m", ...FRUGAL];
 export interface KafkaOptions {
   /** With three, topics have three replicas unless said otherwise, and two of them must have stored a message. */
   readonly brokers?: 1 | 3;
-  /** A second listener of each broker, with TLS, a password, or both: `kafka.secured`. */
+  /** A second listener of each broker, with TLS, passwords, or both: `kafka.secured`. */
   readonly secured?: {
     readonly tls?: Certificate;
-    readonly sasl?: KafkaUser;
+    /** Users that it lets in, with one mechanism or several; at most one user with `PLAIN`. */
+    readonly sasl?: KafkaUser | readonly KafkaUser[];
   };
   /** Whether clients reach the brokers by a network that `partition` cuts. */
   readonly partible?: boolean;
@@ -114,14 +115,16 @@ export class Kafka {
       networks,
     );
     await Promise.all(kafka.brokers.map(broker => broker.start()));
-    const { sasl } = secured ?? {};
-    if (sasl !== undefined && sasl.mechanism !== "PLAIN") await kafka.addUser(sasl);
+    for (const user of usersOf(secured)) if (user.mechanism !== "PLAIN") await kafka.addUser(user);
     return kafka;
   }
 
   /** `host:port` of the brokers, with commas between, of the listener that anyone may use. */
   get servers(): string {
-    return this.brokers.map(({ port }, i) => this.#networks[i]?.address ?? `127.0.0.1:${port}`).join();
+    return this.#addresses().join();
+  }
+  #addresses(): string[] {
+    return this.brokers.map(({ port }, i) => this.#networks[i]?.address ?? `127.0.0.1:${port}`);
   }
   /** Likewise, of the secured listener. */
   get secured(): string {
@@ -156,23 +159,47 @@ export class Kafka {
     );
   }
 
-  /** The first messages of a topic by Kafka's console consumer, those of one partition in order. */
-  async consume(topic: string, count: number): Promise<ConsoleMessage[]> {
+  /** How many messages have been written to a topic, by Kafka's own count. */
+  async count(topic: string): Promise<number> {
+    const offsets = await this.run("org.apache.kafka.tools.GetOffsetShell", ["--topic", topic]);
+    return [...offsets.matchAll(/:(\d+)$/gm)].reduce((sum, [, offset]) => sum + Number(offset), 0);
+  }
+
+  /**
+   * The first messages of a topic by Kafka's console consumer, those of one partition in order. Without `count` all that have been
+   * written to it; none of them may have been removed.
+   */
+  async consume(topic: string, count?: number): Promise<ConsoleMessage[]> {
+    const messages = count ?? (await this.count(topic));
+    if (messages === 0) return [];
     const properties = ["print.key=true", "print.headers=true", "headers.separator=\u0001", "null.literal=<null>"];
     const output = await this.run("org.apache.kafka.tools.consumer.ConsoleConsumer", [
       "--topic",
       topic,
       "--from-beginning",
       "--max-messages",
-      `${count}`,
+      `${messages}`,
       ...properties.flatMap(property => ["--formatter-property", property]),
     ]);
     return output.trimEnd().split("\n").map(consoleMessage);
   }
 
-  /** Runs one of Kafka's programs on this cluster, by the name of its class. Resolves with its output. */
+  /** The broker that is the active controller. The metadata that clients get name any broker. */
+  async controller(): Promise<KafkaBroker> {
+    const status = await this.run("org.apache.kafka.tools.MetadataQuorumCommand", ["describe", "--status"]);
+    const [, id] = /^LeaderId:\s+(\d+)$/m.exec(status) ?? [];
+    const broker = this.brokers.find(each => `${each.id}` === id);
+    if (!broker) throw new Error(`no controller in:\n${status}`);
+    return broker;
+  }
+
+  /**
+   * Runs one of Kafka's programs on this cluster, by the name of its class; it asks brokers that run and are not frozen.
+   * Resolves with its output.
+   */
   async run(program: string, args: readonly string[], input = ""): Promise<string> {
-    const child = spawn("java", [...programOfKafka(PROGRAM), program, "--bootstrap-server", this.servers, ...args], {
+    const servers = this.#addresses().filter((_, i) => this.brokers[i]!.answers);
+    const child = spawn("java", [...programOfKafka(PROGRAM), program, "--bootstrap-server", servers.join(), ...args], {
       stdio: "pipe",
       timeout: limits.programMs,
       killSignal: "SIGKILL",
@@ -204,6 +231,9 @@ export class Kafka {
   }
 }
 
+/** Whether Kafka carries the events of the shops and clusters in this run, which otherwise go by JetStream or without a server. */
+export const isOnKafka = (): boolean => process.env["TEST_CARRIER"] === "kafka";
+
 export class KafkaBroker {
   readonly id: number;
   readonly port: number;
@@ -211,6 +241,7 @@ export class KafkaBroker {
   readonly #folder: string;
   readonly #java: readonly string[];
   #process: ChildProcess | undefined;
+  #isFrozen = false;
 
   constructor(
     folder: string,
@@ -266,6 +297,7 @@ export class KafkaBroker {
     });
     closeSync(output);
     this.#process = child;
+    this.#isFrozen = false;
     await until(
       `Kafka's broker ${this.id} takes connections`,
       () => {
@@ -307,10 +339,18 @@ export class KafkaBroker {
 
   /** Connections are still accepted, but get no answer, until `thaw`. */
   freeze(): void {
+    this.#isFrozen = true;
     this.#process?.kill("SIGSTOP");
   }
   thaw(): void {
+    this.#isFrozen = false;
     this.#process?.kill("SIGCONT");
+  }
+
+  /** Whether it runs and is not frozen. */
+  get answers(): boolean {
+    const { exitCode, signalCode } = this.#process ?? { exitCode: 0, signalCode: null };
+    return exitCode === null && signalCode === null && !this.#isFrozen;
   }
 }
 
@@ -332,8 +372,14 @@ const SMALL = {
   "replica.lag.time.max.ms": "3000",
 };
 
-function securedListener(folder: string, { tls, sasl }: NonNullable<KafkaOptions["secured"]>): Record<string, string> {
-  const protocol = `${sasl ? "SASL_" : ""}${tls ? "SSL" : "PLAINTEXT"}`;
+type Secured = NonNullable<KafkaOptions["secured"]>;
+
+const usersOf = ({ sasl = [] }: Secured = {}): readonly KafkaUser[] => [sasl].flat();
+
+function securedListener(folder: string, secured: Secured): Record<string, string> {
+  const { tls } = secured;
+  const users = usersOf(secured);
+  const protocol = `${users.length > 0 ? "SASL_" : ""}${tls ? "SSL" : "PLAINTEXT"}`;
   const settings: Record<string, string> = {
     "listener.security.protocol.map": `OPEN:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:${protocol}`,
   };
@@ -343,14 +389,13 @@ function securedListener(folder: string, { tls, sasl }: NonNullable<KafkaOptions
     settings["listener.name.secured.ssl.keystore.type"] = "PEM";
     settings["listener.name.secured.ssl.keystore.location"] = store;
   }
-  if (sasl) {
-    const { mechanism, username, password } = sasl;
+  for (const { mechanism, username, password } of users) {
     const kind = mechanism === "PLAIN" ? "plain.Plain" : "scram.Scram";
-    const users = mechanism === "PLAIN" ? ` user_${username}="${password}"` : "";
-    settings["sasl.enabled.mechanisms"] = mechanism;
+    const known = mechanism === "PLAIN" ? ` user_${username}="${password}"` : "";
     settings[`listener.name.secured.${mechanism.toLowerCase()}.sasl.jaas.config`] =
-      `org.apache.kafka.common.security.${kind}LoginModule required${users};`;
+      `org.apache.kafka.common.security.${kind}LoginModule required${known};`;
   }
+  if (users.length > 0) settings["sasl.enabled.mechanisms"] = users.map(({ mechanism }) => mechanism).join();
   return settings;
 }
 

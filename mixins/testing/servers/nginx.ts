@@ -1,10 +1,10 @@
 // An nginx for tests: on a free port, in a temporary folder, removed afterwards.
 import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../until.ts";
+import { endProcess } from "./child.ts";
 import { freePort, listens } from "./ports.ts";
 import { program } from "./programs.ts";
 
@@ -46,11 +46,7 @@ export class Nginx {
 
   /** Stops it and removes what it wrote. */
   async stop(): Promise<void> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) {
-      const exit = once(this.#process, "exit");
-      this.#process.kill("SIGKILL");
-      await exit;
-    }
+    await endProcess(this.#process, "SIGKILL");
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

@@ -1,10 +1,10 @@
 // A Varnish for tests: on a free port, in a temporary folder, removed afterwards.
 import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../until.ts";
+import { endProcess } from "./child.ts";
 import { freePort, listens } from "./ports.ts";
 import { program } from "./programs.ts";
 
@@ -59,12 +59,8 @@ export class Varnish {
 
   /** Stops it and removes what it wrote. */
   async stop(): Promise<void> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) {
-      const exit = once(this.#process, "exit");
-      // It ends its worker itself; killed, it would leave that to run.
-      this.#process.kill("SIGTERM");
-      await exit;
-    }
+    // It ends its worker itself; killed, it would leave that to run.
+    await endProcess(this.#process, "SIGTERM");
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

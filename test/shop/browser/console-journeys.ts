@@ -73,7 +73,7 @@ export const consoleJourneys = (place: () => Place): void =>
   });
 
 /** An order that is confirmed, and whose authorization was lost before the money was taken. */
-async function stuckOrder({ shop, provider }: Place): Promise<string> {
+export async function stuckOrder({ shop, provider }: Pick<Place, "shop" | "provider">): Promise<string> {
   provider.voidsNext = 1;
   const token = await shop.login("ada@example.org", "correct horse battery");
   const { body: products } = await shop.request("GET", "/api/v1/products?pageSize=1");

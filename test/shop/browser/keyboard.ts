@@ -14,6 +14,9 @@ const FOCUSED = `(() => {
 
 export class Keyboard {
   readonly #page: Page;
+  /** Keys that did something, texts that were typed; and steps from one thing to the next. */
+  acts = 0;
+  tabs = 0;
   constructor(page: Page) {
     this.#page = page;
   }
@@ -23,10 +26,13 @@ export class Keyboard {
   }
 
   press(key: string): Promise<void> {
+    if (key === "Tab") this.tabs++;
+    else this.acts++;
     return this.#page.keyboard.press(key);
   }
 
   type(text: string): Promise<void> {
+    this.acts++;
     return this.#page.keyboard.type(text);
   }
 

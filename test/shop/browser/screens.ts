@@ -67,10 +67,12 @@ export const screens: readonly Screen[] = [
   { name: "console-nodes", path: "/console/nodes", as: "operator", ready: "details .table" },
   { name: "console-metrics", path: "/console/metrics?minutes=5", as: "operator", ready: ".empty, .charts" },
   { name: "console-trace", path: `/console/traces/${"0af7".repeat(8)}`, as: "operator", ready: ".empty, .table" },
+  { name: "console-traces", path: "/console/traces", as: "operator", ready: ".empty, .table" },
+  { name: "console-products", path: "/console/shop?tab=products", as: "operator", ready: ".table" },
   { name: "console-orders", path: "/console/shop", as: "operator", ready: ".empty, .table" },
   { name: "console-sales", path: "/console/shop?tab=sales", as: "operator", ready: ".empty, .table" },
   { name: "console-stock", path: "/console/shop?tab=stock", as: "operator", ready: ".table" },
-  { name: "console-settings", path: "/console/settings", as: "operator", ready: ".table" },
+  { name: "console-settings", path: "/console/settings", as: "operator", ready: "[aria-label=Configuration] .table" },
   {
     name: "console-find",
     path: "/console",

@@ -183,9 +183,10 @@ export class Tab {
     await client.detach();
   }
 
-  /** Shows the same page in these colours. */
-  show(scheme: Scheme): Promise<void> {
-    return this.page.emulateMedia({ colorScheme: scheme });
+  /** Shows the same page in these colours, once they are painted. */
+  async show(scheme: Scheme): Promise<void> {
+    await this.page.emulateMedia({ colorScheme: scheme });
+    await this.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))");
   }
 
   /** Makes the page a phone's on a slow line: 1.6 Mbit/s, 150 ms, a processor of a quarter. */

@@ -2,7 +2,7 @@
 // invariants of the shop must hold.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isOnPostgres, newDatabases, type Databases } from "@valence/runtime/testing/servers";
+import { isOnKafka, isOnPostgres, newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import { declaredIn } from "../../../mixins/cli/declared.ts";
 import { serviceNames } from "../../../mixins/operations/services.ts";
 import { isLong, Laboratory, repeatedly, seeded } from "./laboratory.ts";
@@ -13,8 +13,11 @@ const RANDOM_KILLS_MAX = 8;
 /** Milliseconds within which each failpoint must be reached; otherwise it tests nothing. */
 const REACHED_WITHIN_MS = 20_000;
 
-/** Another process passes those of the reshard; messages from outside come by JetStream or Kafka, which are not here. */
-const ELSEWHERE = /^(reshard|ingress):/;
+/**
+ * Another process passes those of the reshard, messages from outside are not here, and there is a relay only where a server
+ * carries the events.
+ */
+const ELSEWHERE = isOnKafka() ? /^(reshard|ingress):/ : /^(reshard|ingress|relay):/;
 const points = (await declaredIn("services", serviceNames("services"))).failpoints.filter(
   name => !ELSEWHERE.test(name),
 );
@@ -24,7 +27,7 @@ const SELDOM = "snapshot:before-save";
 const RECEIPTS_MAX = 2_000;
 /**
  * Number of failpoints tried in an ordinary run, different ones each time, and fewer on Postgres: other tests cover how
- * connections end there. `npm run test:chaos` tries all.
+ * connections end there. `npm run test:chaos` tries all, and `npm run test:kafka` all with a relay to Kafka.
  */
 const TRIED = isLong ? points.length : isOnPostgres() ? 1 : 2;
 /** Orders that a round has to acknowledge, or it proves little. */

@@ -1,5 +1,5 @@
 // Shared by the fault tests: a shop with its payment provider, customers that repeat a request under its key until it
-// is answered, and the check of all records when the faults are over.
+// is answered, and the check of all records when the faults are over. In a run that is for Kafka, the shop's events go by a Kafka.
 import { createServer, type Server } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -10,11 +10,13 @@ import { expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
 import { randomOf, until } from "@valence/runtime/testing";
 import { startBroker } from "@valence/runtime/testing/broker";
-import { Child, freePort } from "@valence/runtime/testing/servers";
+import { Child, freePort, isOnKafka, Kafka } from "@valence/runtime/testing/servers";
 import { invariantsBrokenAtRest, readBooks } from "../support/shop-invariants.ts";
 import { orderOf, Shop, type Answer } from "../support/shop.ts";
 
-const ADMIN = { email: "admin@example.com", password: "for chaos only" };
+/** The administrator of a shop that is opened here. */
+const CHAOS = { email: "admin@example.com", password: "for chaos only" };
+type Credentials = typeof CHAOS;
 const TOKENS = ["tok_ok", "tok_ok", "tok_ok", "tok_flaky", "tok_flaky", "tok_declined"];
 const ENDS = ["shipped", "rejected", "cancelled"];
 /** Milliseconds until a refused request is repeated: without a pause, callers of a shop that is down only use CPU. */
@@ -44,8 +46,8 @@ export function repeatedly(callers: number, work: () => Promise<void>, pauseMs =
   };
 }
 
-/** Whether this is `npm run test:chaos`, which may take its time. */
-export const isLong = process.env["CHAOS"] === "all";
+/** Whether this is `npm run test:chaos`, or the part of `npm run test:kafka` that is the laboratory: they may take their time. */
+export const isLong = process.env["CHAOS"] === "all" || isOnKafka();
 // Takes minutes: an ordinary run counts it as skipped.
 export const longTest = isLong ? test : test.skip;
 
@@ -54,6 +56,8 @@ const PROGRESS_WITHIN_MS = isLong ? 5 * 60_000 : 60_000;
 
 export class Laboratory {
   readonly shop: Shop;
+  /** Carries the shop's events, over a network that `partition` cuts; undefined where another carrier does. */
+  readonly kafka: Kafka | undefined;
   /** Answers that a client got, by its idempotency key. */
   readonly acknowledged = new Map<string, { id: string; answer: string }>();
   /** How often the shop said to try again, by status. */
@@ -63,8 +67,10 @@ export class Laboratory {
   /** Requests that have no answer yet, by key; and every request that was sent. */
   readonly #unanswered = new Map<string, object>();
   readonly #orders = new Map<string, object>();
-  readonly #provider: Child;
+  /** Undefined where others run it. */
+  readonly #provider: Child | undefined;
   readonly #providerUrl: string;
+  readonly #administrator: Credentials;
   readonly #chance: ReturnType<typeof seeded>;
   readonly #token: string;
   readonly #products: readonly string[];
@@ -76,14 +82,18 @@ export class Laboratory {
 
   private constructor(
     shop: Shop,
-    provider: { child: Child; url: string },
+    kafka: Kafka | undefined,
+    provider: { child?: Child; url: string },
     chance: ReturnType<typeof seeded>,
+    administrator: Credentials,
     customer: { token: string; products: readonly { id: string; sku: string }[] },
   ) {
     this.shop = shop;
+    this.kafka = kafka;
     this.#provider = provider.child;
     this.#providerUrl = provider.url;
     this.#chance = chance;
+    this.#administrator = administrator;
     this.#token = customer.token;
     this.#products = customer.products.map(({ id }) => id);
     this.#skus = customer.products.map(({ sku }) => sku);
@@ -106,7 +116,9 @@ export class Laboratory {
       {},
     );
     let shop: Shop | undefined;
+    let kafka: Kafka | undefined;
     try {
+      kafka = isOnKafka() ? await Kafka.start({ partible: true }) : undefined;
       await until("the provider answers", () =>
         fetch(`${url}/ledger`).then(
           () => true,
@@ -115,28 +127,42 @@ export class Laboratory {
       );
       const settings = {
         ...env,
+        ...(kafka && { KAFKA_BROKERS: kafka.servers }),
         PAYMENT_PROVIDER_URL: url,
-        ADMIN_EMAIL: ADMIN.email,
-        ADMIN_PASSWORD: ADMIN.password,
+        ADMIN_EMAIL: CHAOS.email,
+        ADMIN_PASSWORD: CHAOS.password,
         // One customer sends what hundreds do.
         RATE_LIMIT_PERCENT: "1000000",
         WEBHOOK_NETWORKS: "127.0.0.0/8",
       };
       await alongside(settings);
       shop = await Shop.start(settings);
-      const token = await shop.customer("chaos");
-      const products = await stock(shop);
-      return new Laboratory(shop, { child: provider, url }, chance, { token, products });
+      return await Laboratory.at(shop, { child: provider, url }, chance, CHAOS, kafka);
     } catch (error) {
       await shop?.stop();
+      await kafka?.stop();
       await provider.end("SIGTERM");
       throw error;
     }
   }
 
+  /** At a shop that runs, and has products. */
+  static async at(
+    shop: Shop,
+    provider: { child?: Child; url: string },
+    chance: ReturnType<typeof seeded>,
+    administrator: Credentials,
+    kafka?: Kafka,
+  ): Promise<Laboratory> {
+    const token = await shop.customer("chaos");
+    const products = await stock(shop, administrator);
+    return new Laboratory(shop, kafka, provider, chance, administrator, { token, products });
+  }
+
   async close(): Promise<void> {
     await this.shop.stop();
-    await this.#provider.end("SIGTERM");
+    await this.kafka?.stop();
+    await this.#provider?.end("SIGTERM");
     this.#receiver?.closeAllConnections();
     this.#receiver?.close();
   }
@@ -161,7 +187,7 @@ export class Laboratory {
   }
 
   async #adminToken(): Promise<string> {
-    return (this.#admin ??= await this.shop.login(ADMIN.email, ADMIN.password));
+    return (this.#admin ??= await this.shop.login(this.#administrator.email, this.#administrator.password));
   }
 
   /**
@@ -225,7 +251,7 @@ export class Laboratory {
     }
     if (status !== 429 && status < 500) return false;
     const { requestId } = body;
-    const log = this.shop.child.output.split("\n");
+    const log = (this.shop.child?.output ?? "").split("\n");
     const line = log.findIndex(text => text.includes(requestId));
     const said = { type: headers.get("content-type"), body, log: line < 0 ? [] : log.slice(line, line + 20) };
     if (![429, 503, 504].includes(status))
@@ -316,9 +342,9 @@ export class Laboratory {
 /**
  * Few products, so that orders compete for their stock. Two run out; the others must not, or no order would be paid.
  */
-async function stock(shop: Shop): Promise<{ id: string; sku: string }[]> {
+async function stock(shop: Shop, { email, password }: Credentials): Promise<{ id: string; sku: string }[]> {
   const rows: { id: string; sku: string }[] = (await shop.request("GET", "/api/v1/products?pageSize=6")).body.rows;
-  const token = await shop.login(ADMIN.email, ADMIN.password);
+  const token = await shop.login(email, password);
   for (const { sku } of rows.slice(2)) {
     const path = `/api/v1/inventory/${sku}/receive`;
     // Pods that have just started may say that it is not the request's turn; it may be received twice.

@@ -1,5 +1,5 @@
 // @slow: it takes minutes, and begins first. Three nodes, each of which runs the whole shop, share its consumers, sagas and
-// timers by partitions, on JetStream. One is killed under load, and its work goes on at the others.
+// timers by partitions, on JetStream or, in a run for it, on Kafka. One is killed under load, and its work goes on at the others.
 import { afterAll, beforeAll, expect } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Nats, newDatabases, query, RedisServer, type Databases } from "@valence/runtime/testing/servers";

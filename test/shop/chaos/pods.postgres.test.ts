@@ -1,11 +1,11 @@
 // @slow: it takes minutes, and begins first. The shop in pods, as in a cluster: gateway, core, and consumers of events,
 // each a process of its own, on NATS, Redis and Postgres. Pods are killed, and replaced one after another, while
-// customers order. Events go by JetStream; with `npm run test:chaos` also by Kafka, whose broker crashes besides, and from which the
+// customers order. Events go by JetStream, or in a run for Kafka by a Kafka, whose broker crashes besides, and from which the
 // network parts them.
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "@valence/runtime/testing";
-import { Child, Kafka, Nats, newDatabases, RedisServer, type Databases } from "@valence/runtime/testing/servers";
+import { Child, Nats, newDatabases, RedisServer, type Databases, type Kafka } from "@valence/runtime/testing/servers";
 import { isLong, Laboratory, repeatedly, seeded } from "./laboratory.ts";
 
 const CALLERS = 5;
@@ -19,7 +19,6 @@ const STARTED_WITHIN_MS = isLong ? 5 * 60_000 : 90_000;
 const OPEN_WITHIN_MS = 2 * STARTED_WITHIN_MS;
 /** Milliseconds of all: a run of its own may be on a machine that others use as well. */
 const WITHIN_MS = (isLong ? 25 : 5) * 60_000;
-const CARRIERS = ["JetStream", "Kafka"] as const;
 /** Milliseconds for which Kafka is away, and for which the network does not carry to it. */
 const AWAY_MS = 3_000;
 const PARTED_MS = 8_000;
@@ -36,7 +35,6 @@ const chance = seeded();
 let databases: Databases;
 let nats: Nats;
 let redis: RedisServer;
-let kafka: Kafka | undefined;
 let lab: Laboratory;
 let settings: Record<string, string>;
 const pods = new Map<string, { kind: Kind; child: Child }>();
@@ -78,20 +76,11 @@ const oneOfEachKind = () => [...new Map([...pods].map(pod => [pod[1].kind, pod])
 const timesPutOff = (): number =>
   [...lab.putOff].reduce((sum, [status, times]) => sum + (status === 409 ? 0 : times), 0);
 
-/** Opens the shop in its pods, on servers of its own. */
-async function open(carrier: (typeof CARRIERS)[number]): Promise<void> {
+beforeAll(async () => {
   databases = await newDatabases();
   nats = await Nats.start();
   redis = await RedisServer.start();
-  kafka = carrier === "Kafka" ? await Kafka.start({ partible: true }) : undefined;
-  const env = {
-    ...databases.env,
-    NATS_URL: nats.url,
-    REDIS_URL: redis.url,
-    ...(kafka && { KAFKA_BROKERS: kafka.servers }),
-    SERVICES: GATEWAY,
-    NODEID: "gateway",
-  };
+  const env = { ...databases.env, NATS_URL: nats.url, REDIS_URL: redis.url, SERVICES: GATEWAY, NODEID: "gateway" };
   lab = await Laboratory.open(databases.folder, env, chance, async all => {
     settings = all;
     await Promise.all((["core", "core", "flow", "flow"] as const).map(join));
@@ -99,15 +88,15 @@ async function open(carrier: (typeof CARRIERS)[number]): Promise<void> {
       [...pods.values()].some(({ child }) => child.output.includes("first start:")),
     );
   });
-}
-async function close(): Promise<void> {
-  await lab?.close();
+}, OPEN_WITHIN_MS);
+afterAll(async () => {
+  // The pods first: the laboratory's Kafka goes with it.
   for (const name of pods.keys()) await leave(name, "SIGKILL");
-  await kafka?.stop();
+  await lab?.close();
   await redis?.stop();
   await nats?.stop();
   await databases?.remove();
-}
+});
 
 /** Kafka's broker crashes under load and comes back with what it had stored. */
 async function crashKafka(broker: Kafka["brokers"][number]): Promise<void> {
@@ -125,47 +114,40 @@ async function partKafka(from: Kafka): Promise<void> {
   from.heal();
 }
 
-describe.each(CARRIERS)("on %s", carrier => {
-  const isTried = carrier === "JetStream" || isLong;
-  // On Kafka it takes minutes more: an ordinary run counts it as skipped.
-  const tryIt = isTried ? test : test.skip;
-  beforeAll(() => (isTried ? open(carrier) : undefined), OPEN_WITHIN_MS);
-  afterAll(() => (isTried ? close() : undefined));
-
-  tryIt(
-    "P1 P3 P4 P5 pods are killed under load, then replaced one after another: no order is lost, none fails while pods leave in order",
-    async () => {
-      const stop = repeatedly(CALLERS, () => lab.order({ mayBeCut: false }), PAUSE_MS);
-      try {
-        for (let kill = 0; kill < KILLS; kill++) {
-          await lab.moreOrders(10);
-          const name = chance.pick([...pods.keys()]);
-          const { kind } = pods.get(name)!;
-          await leave(name, "SIGKILL");
-          await lab.moreOrders(5);
-          if (kafka) await crashKafka(kafka.brokers[0]!);
-          await join(kind);
-          if (kafka) await partKafka(kafka);
-        }
-        const before = timesPutOff();
-        const old = isLong ? [...pods] : oneOfEachKind();
-        for (const [name, { kind }] of old) {
-          const startMs = await join(kind);
-          const leaving = performance.now();
-          expect(await leave(name, "SIGTERM")).toBe(0);
-          // New orders do not delay the stop.
-          expect(performance.now() - leaving).toBeLessThan(Math.max(PROMPT_MS, startMs));
-          await lab.moreOrders(5);
-        }
-        expect(timesPutOff()).toBe(before);
-      } finally {
-        await stop();
+test(
+  "P1 P3 P4 P5 pods are killed under load, then replaced one after another: no order is lost, none fails while pods leave in order",
+  async () => {
+    const { kafka } = lab;
+    const stop = repeatedly(CALLERS, () => lab.order({ mayBeCut: false }), PAUSE_MS);
+    try {
+      for (let kill = 0; kill < KILLS; kill++) {
+        await lab.moreOrders(10);
+        const name = chance.pick([...pods.keys()]);
+        const { kind } = pods.get(name)!;
+        await leave(name, "SIGKILL");
+        await lab.moreOrders(5);
+        if (kafka) await crashKafka(kafka.brokers[0]!);
+        await join(kind);
+        if (kafka) await partKafka(kafka);
       }
-      await lab.comesToRest();
-      expect(await lab.shop.child.end("SIGTERM")).toBe(0);
-      for (const name of pods.keys()) expect(await leave(name, "SIGTERM")).toBe(0);
-      await lab.checkRecords();
-    },
-    WITHIN_MS,
-  );
-});
+      const before = timesPutOff();
+      const old = isLong ? [...pods] : oneOfEachKind();
+      for (const [name, { kind }] of old) {
+        const startMs = await join(kind);
+        const leaving = performance.now();
+        expect(await leave(name, "SIGTERM")).toBe(0);
+        // New orders do not delay the stop.
+        expect(performance.now() - leaving).toBeLessThan(Math.max(PROMPT_MS, startMs));
+        await lab.moreOrders(5);
+      }
+      expect(timesPutOff()).toBe(before);
+    } finally {
+      await stop();
+    }
+    await lab.comesToRest();
+    expect(await lab.shop.child.end("SIGTERM")).toBe(0);
+    for (const name of pods.keys()) expect(await leave(name, "SIGTERM")).toBe(0);
+    await lab.checkRecords();
+  },
+  WITHIN_MS,
+);

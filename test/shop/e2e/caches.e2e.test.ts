@@ -14,6 +14,7 @@ const ROOT = join(import.meta.dirname, "../../..");
 const VCL = join(ROOT, "k8s/components/cdn/shop.vcl");
 const ADMIN = { email: "root@example.org", password: "correct horse battery" };
 const CDN_PURGE_TOKEN = "token-of-this-test";
+const ORIGINS = ["https://app.example.org", "https://partner.example.org"];
 interface Product {
   readonly id: string;
   readonly category: string;
@@ -34,7 +35,7 @@ beforeAll(async () => {
     Varnish.start({
       config: VCL,
       origin: `backend default { .host = "127.0.0.1"; .port = "${port}"; .probe = gateway; }`,
-      env: { CDN_PURGE_TOKEN },
+      env: { CDN_PURGE_TOKEN, ALLOWED_ORIGINS: ORIGINS.join(", ") },
     }),
     Nginx.start(at =>
       readFileSync(join(ROOT, "examples/cache-with-nginx/shop.conf"), "utf8")
@@ -48,6 +49,7 @@ beforeAll(async () => {
     PORT: `${port}`,
     CDN_PURGE_URL: varnish.url,
     CDN_PURGE_TOKEN,
+    ALLOWED_ORIGINS: ORIGINS.join(","),
     ADMIN_EMAIL: ADMIN.email,
     ADMIN_PASSWORD: ADMIN.password,
   });
@@ -179,6 +181,21 @@ describe("Varnish", () => {
     ]);
     const csv = await get(varnish, path, { Accept: "text/csv" });
     expect([csv.cache, csv.headers.get("content-type")]).toEqual(["MISS", expect.stringContaining("text/csv")]);
+  });
+
+  test("keeps an answer for each origin that may read it, and none for names and types that are made up", async () => {
+    const path = `${API}/products?category=Toys&pageSize=4`;
+    await outcomes(varnish, [path]);
+    const made = Array.from({ length: 3 }, (_, i) => `https://made-up-${i}.example`);
+    for (const Origin of [...made, `${ORIGINS[0]},${made[0]}`, "null"])
+      expect(await outcomes(varnish, [path], { Origin })).toEqual(["HIT"]);
+    for (const Origin of ORIGINS) {
+      expect(await outcomes(varnish, [path, path], { Origin })).toEqual(["MISS", "HIT"]);
+      const { headers } = await get(varnish, path, { Origin });
+      expect(headers.get("access-control-allow-origin")).toBe(Origin);
+    }
+    for (const Accept of ["text/csv;x=1", "application/*;x=1"])
+      expect(await outcomes(varnish, [path, path], { Accept })).toEqual(["PASS", "PASS"]);
   });
 
   test("keeps the images of products by size and format, until their image changes and not their price", async () => {

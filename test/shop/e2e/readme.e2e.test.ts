@@ -83,5 +83,10 @@ describe("npx valence smoke", () => {
       expect.stringMatching(/^FAIL .*ready: not within 1 s.*ECONNREFUSED/),
     ]);
     expect(smoke(["example.org"])).toMatchObject({ status: 1, stderr: expect.stringContaining("name one URL") });
+    expect(smoke([`${url}/shop`])).toMatchObject({ status: 1, stderr: expect.stringContaining("without a path") });
+    expect(smoke([url, "--header", "x: \u2713"])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("ASCII"),
+    });
   });
 });

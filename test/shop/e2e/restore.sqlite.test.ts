@@ -132,13 +132,24 @@ async function walk(): Promise<void> {
   });
   expect((await run("doctor")).output).not.toMatch(/its place is not in the log/);
 
-  // A client that repeats its request places a lost order again, under its id. The saga has ended: people decide about it.
+  // A client that repeats its request places a lost order again, under its id. The saga of the lost one has ended, and
+  // stands: a person decides about it, and is told.
   expect((await shop.request("GET", `/api/v1/orders/${lost[0]}`, { token: customer })).status).toBe(404);
   expect(await order(key)).toBe(lost[0]);
+  const saga = `checkout.${lost[0]}`;
+  await until("the saga is parked", async () =>
+    (await ops("GET", "sagas?state=stuck")).body.sagas?.some(({ id }: any) => id === saga),
+  );
   expect(await statusOf(lost[0]!)).toBe("placed");
-  const cancelled = await shop.request("POST", `/api/v1/orders/${lost[0]}/cancel`, { token: customer, body: {} });
-  expect(cancelled.status).toBe(200);
-  expect(await statusOf(lost[0]!)).toBe("cancelled");
+  expect((await run("doctor")).output).toMatch(/FAIL +checkout +sagas +1 saga stuck/);
+  expect((await ops("GET", `sagas/${saga}`)).body).toMatchObject({ reason: expect.stringMatching(/^LOG_PUT_BACK: /) });
+  const paid = async (): Promise<number> => (await ops("GET", `actors/payment/${lost[0]}`)).body.version;
+  const events = await paid();
+  expect(events).toBeGreaterThan(2);
+  expect((await ops("POST", `sagas/${saga}/retry`, {})).status).toBe(200);
+  await until("the order is where it was", async () => ["confirmed", "shipped"].includes(await statusOf(lost[0]!)));
+  // Nothing was asked of the payment that it had not been asked before.
+  expect(await paid()).toBe(events);
 }
 
 test("P1 a copy of the files without their logs, made under load, is refused; one of a stopped shop opens whole", async () => {

@@ -125,6 +125,6 @@ test("the API's description shows the roles and the operation to administrators 
   const { roles } = (await documentFor({ Authorization: `Bearer ${accessToken}` })).components.schemas[
     $ref.split("/").at(-1)
   ].properties;
-  expect(roles.items.enum).toEqual(["admin", "customer"]);
+  expect(roles.items.enum).toEqual(["admin", "viewer", "customer"]);
   expect(await described({})).toBeUndefined();
 });

@@ -18,14 +18,21 @@ export class Shop {
   readonly env: Record<string, string>;
   readonly url: string;
   child!: Child;
+  /** Headers of every request. */
+  readonly #headers: Readonly<Record<string, string>>;
 
-  private constructor(env: Record<string, string>, port: number) {
-    this.env = { PORT: `${port}`, ...env };
-    this.url = `http://127.0.0.1:${this.env["PORT"]}`;
+  private constructor(env: Record<string, string>, url: string, headers: Readonly<Record<string, string>> = {}) {
+    [this.env, this.url, this.#headers] = [env, url, headers];
+  }
+
+  /** A shop that others run; `env`: what its records are read by. */
+  static at(url: string, env: Record<string, string>, headers: Readonly<Record<string, string>>): Shop {
+    return new Shop(env, url, headers);
   }
 
   static async start(env: Record<string, string>): Promise<Shop> {
-    const shop = new Shop(env, await freePort());
+    const own = { PORT: `${await freePort()}`, ...env };
+    const shop = new Shop(own, `http://127.0.0.1:${own.PORT}`);
     await shop.start().catch(async (error: Error) => {
       await shop.stop();
       throw error;
@@ -57,6 +64,7 @@ export class Shop {
     const response = await fetch(this.url + path, {
       method,
       headers: {
+        ...this.#headers,
         ...(body !== undefined && { "Content-Type": "application/json" }),
         ...(token !== undefined && { Authorization: `Bearer ${token}` }),
         ...headers,
@@ -93,7 +101,7 @@ export class Shop {
   }
 
   async stop(): Promise<void> {
-    await this.child.end("SIGKILL");
+    await this.child?.end("SIGKILL");
   }
 }
 

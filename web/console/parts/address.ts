@@ -21,6 +21,10 @@ const SCREENS: Readonly<Record<string, (params: Params) => string>> = {
   "ops.saga": ({ id }) => sagaAddress(String(id)),
   "ops.trace": ({ id }) => traceAddress(String(id)),
   "ops.metrics": () => "/console/metrics",
+  "ops.traces": params => query("/console/traces", params),
+  "ops.consumers": () => "/console/projections",
+  "ops.circuits": () => "/console/nodes",
+
   "ops.actor": ({ type, id }) => actorAddress({ type: String(type), id: String(id) }),
   "ops.deadLetters": params => query("/console/letters", params),
   "ops.quarantined": () => "/console/quarantine",

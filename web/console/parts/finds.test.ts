@@ -9,5 +9,8 @@ test.each([
   ["st sa", ["Stuck sagas"]],
   ["STOCK", ["Stock"]],
   ["agas", []],
-  ["?!", ["Sagas", "Sales", "Stock", "Stuck sagas", "Completed sagas", "Failed operations"]],
+  [
+    "?!",
+    ["Sagas", "Sales", "Stock", "Products", "Stuck sagas", "Failed traces", "Completed sagas", "Failed operations"],
+  ],
 ])("%s finds %j", (text, found) => expect(labels(text)).toEqual(found));

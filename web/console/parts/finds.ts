@@ -10,7 +10,9 @@ export const LISTS: readonly Place[] = [
   { label: "Completed sagas", path: "/console/sagas?state=completed" },
   { label: "Failed operations", path: "/console/activity?outcome=failed" },
   { label: "Sales", path: "/console/shop?tab=sales" },
+  { label: "Products", path: "/console/shop?tab=products" },
   { label: "Stock", path: "/console/shop?tab=stock" },
+  { label: "Failed traces", path: "/console/traces?kind=failed" },
 ];
 
 const letters = (text: string): string =>

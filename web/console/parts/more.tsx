@@ -2,7 +2,13 @@
 import { useSignal } from "@preact/signals";
 import { Button, Failure } from "../../kit/index.ts";
 
-export function More({ onMore }: { readonly onMore: () => Promise<void> }) {
+export function More({
+  onMore,
+  label = "Show more",
+}: {
+  readonly onMore: () => Promise<void>;
+  readonly label?: string | undefined;
+}) {
   const isBusy = useSignal(false);
   const failure = useSignal<Error | undefined>(undefined);
   const more = async (): Promise<void> => {
@@ -20,7 +26,7 @@ export function More({ onMore }: { readonly onMore: () => Promise<void> }) {
     <>
       {failure.value && <Failure error={failure.value} onRetry={more} />}
       <Button busy={isBusy.value} onClick={more}>
-        Show more
+        {label}
       </Button>
     </>
   );

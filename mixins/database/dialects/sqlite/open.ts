@@ -8,7 +8,7 @@ import { observePool } from "../../pool.ts";
 import { traceStatements } from "../../statements.ts";
 import { isBusy, LockQueue } from "./lock-queue.ts";
 import { NodeSqliteClient, type SqliteSettings } from "./node-sqlite-client.ts";
-import { ARM, checkpoint, isTornCopy, SEEN, tornCopyMessage } from "./torn.ts";
+import { ARM, checkpoint, SEEN, whyNotWhole } from "./torn.ts";
 import { upsertSqlite } from "./upsert.ts";
 
 const limits = {
@@ -24,11 +24,13 @@ const limits = {
 };
 
 /**
- * Opens a SQLite file; makes it, and its folder, when missing. Throws Bug `FILE_TORN` for a copy without its log,
+ * Opens a SQLite file; makes it, and its folder, when missing. Throws Bug `FILE_TORN` for a copy without its log or a restore that was
+ * cut off,
  * `FILE_UNREADABLE` for a file that is no database.
  */
 export async function openSqlite(filename: string, options: OpenOptions): Promise<Database> {
-  if (isTornCopy(filename)) throw databaseErrors.FILE_TORN({ message: tornCopyMessage(filename) });
+  const reason = whyNotWhole(filename);
+  if (reason !== undefined) throw databaseErrors.FILE_TORN({ message: reason });
   // Keys and passwords lie in it.
   makePrivate(filename);
   const lock = new LockQueue();

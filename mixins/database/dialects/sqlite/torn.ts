@@ -53,6 +53,21 @@ export function isTornCopy(filename: string): boolean {
   }
 }
 
-export const tornCopyMessage = (filename: string): string =>
+/** Name under which a restore copies a file beside its place, before it puts all of them in their places. */
+export const restoringOf = (filename: string): string => `${filename}-restoring`;
+
+/**
+ * Why a file must not be opened, with what to do about it; undefined for one that may. Besides a torn copy, a file of a restore that was
+ * cut off: it is not of one moment with the others, and where it is missing it would be made anew, and empty.
+ */
+export const whyNotWhole = (filename: string): string | undefined =>
+  existsSync(restoringOf(filename))
+    ? `a restore of ${filename} was cut off: ${restoringOf(filename)} is still there. Run it again with --replace, or, if nothing of it ` +
+      "is to stay, put the files `*-replaced_*` back and remove the files `*-restoring`"
+    : isTornCopy(filename)
+      ? tornCopyMessage(filename)
+      : undefined;
+
+const tornCopyMessage = (filename: string): string =>
   `${filename} is a copy that was made without its write-ahead log, ${filename}-wal, and lacks the transactions in it. ` +
   "Copy that file too, from a process that has stopped (docs/restore.md); to go on with less: npm run accept-copy";

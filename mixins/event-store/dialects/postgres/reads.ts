@@ -274,19 +274,21 @@ export class Reads implements Omit<Required<Dialect>, "system" | "lanes" | "comm
     limit,
     after,
     afterStart,
+    newestFirst = false,
   }: Parameters<Dialect["sagas"]>[0]): Promise<OpenSaga[]> {
+    const [beyond, order, none] = newestFirst ? ["<", "desc", "9223372036854775807"] : [">", "asc", "-1"];
     const rows = await this.#rows(
       // State by state, so that a page is a range of the index: otherwise each page would sort all of them.
       `select page.* from unnest($1::text[]) wanted(state) cross join lateral (
          select g.id, g.state, g.reason, g.started_at, g.updated_at
          from sagas g join ${OWN_STREAM} on s.id = g.stream
          where g.state = wanted.state and (g.updated_at <= store_clock() - $2::bigint or g.updated_at > store_clock())
-           and (g.started_at, g.id) > (
-             case when $3::text is null then -1 else coalesce($5::bigint, (select started_at from sagas where id = $3)) end,
+           and (g.started_at, g.id) ${beyond} (
+             case when $3::text is null then ${none} else coalesce($5::bigint, (select started_at from sagas where id = $3)) end,
              coalesce($3, '')
            )
-         order by g.started_at, g.id limit $4
-       ) page order by page.started_at, page.id limit $4`,
+         order by g.started_at ${order}, g.id ${order} limit $4
+       ) page order by page.started_at ${order}, page.id ${order} limit $4`,
       [state === "open" ? OPEN : [state], Math.round(olderThanMs), after ?? null, limit, afterStart ?? null],
     );
     return rows.map(({ id, state, reason, started_at, updated_at }) => ({

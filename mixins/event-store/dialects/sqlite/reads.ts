@@ -4,6 +4,9 @@ import { bucketOf } from "../../buckets.ts";
 import type { Connection } from "./connection.ts";
 import type { LoadedRows, Row } from "./wire.ts";
 
+/** A start that no saga has: later than any. */
+const LATEST = "9223372036854775807";
+
 const EVENT = "position, version, type, schema_version, data, metadata, recorded_at";
 
 export function reader(connection: Connection) {
@@ -99,6 +102,12 @@ export function reader(connection: Connection) {
        where state = ?1 and (updated_at <= ?2 - ?3 or updated_at > ?2)
          and (started_at, id) > (case ?4 when '' then -1 else (select started_at from sagas where id = ?4) end, ?4)
        order by started_at, id limit ?5`,
+    ),
+    newestSagas: rows(
+      `select id, state, reason, started_at, updated_at from sagas
+       where state = ?1 and (updated_at <= ?2 - ?3 or updated_at > ?2)
+         and (started_at, id) < (case ?4 when '' then ${LATEST} else (select started_at from sagas where id = ?4) end, ?4)
+       order by started_at desc, id desc limit ?5`,
     ),
     quarantined: rows(
       `select name, quarantine_reason, quarantined_at from streams

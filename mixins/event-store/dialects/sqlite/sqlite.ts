@@ -3,7 +3,7 @@ import type { Dialect } from "../../dialect.ts";
 import { storeErrors } from "../../errors.ts";
 import type { DueTimer, StoredEvent, StoredSnapshot } from "../../event-store.ts";
 import { limits } from "../../limits.ts";
-import { isTornCopy, tornCopyMessage } from "../../../database/index.ts";
+import { whyNotWhole } from "../../../database/index.ts";
 import { rfc3339 } from "../../../kernel/index.ts";
 import { WriterThread, type DeathObserver } from "./thread.ts";
 import { decodeVerdicts, encodeAppends, recordedCommand, type Row } from "./wire.ts";
@@ -12,7 +12,8 @@ const OPEN = ["running", "compensating", "stuck"] as const;
 
 /** Opens the file, creating folder, file and tables as needed. Throws Bug `STORE_UNREADABLE`, `STORE_TORN` or `STORE_SCHEMA_NEWER`. */
 export async function openSqlite(filename: string, onDeath: DeathObserver = () => {}): Promise<Dialect> {
-  if (isTornCopy(filename)) throw storeErrors.STORE_TORN({ message: tornCopyMessage(filename) });
+  const reason = whyNotWhole(filename);
+  if (reason !== undefined) throw storeErrors.STORE_TORN({ message: reason });
   const thread = new WriterThread(filename, onDeath);
   await thread.open();
 
@@ -93,9 +94,9 @@ export async function openSqlite(filename: string, onDeath: DeathObserver = () =
       return { events: events.slice(0, limit), searched, since };
     },
     size: () => thread.request("size"),
-    async sagas({ state = "open", olderThanMs = 0, limit, after }) {
+    async sagas({ state = "open", olderThanMs = 0, limit, after, newestFirst = false }) {
       const states = state === "open" ? OPEN : [state];
-      const rows = await thread.request("sagas", states, olderThanMs, after ?? null, limit);
+      const rows = await thread.request("sagas", states, olderThanMs, after ?? null, limit, newestFirst);
       return rows.map(row => {
         const [id, state, reason, startedAt, updatedAt] = row as [
           string,

@@ -28,7 +28,10 @@ export interface Requests {
     result: { from: number; seen: number; at: number | null; rows: Row[] };
   };
   size: { args: []; result: { streams: number; events: number; bytes: number } };
-  sagas: { args: [states: readonly string[], olderThanMs: number, after: string | null, limit: number]; result: Row[] };
+  sagas: {
+    args: [states: readonly string[], olderThanMs: number, after: string | null, limit: number, newestFirst: boolean];
+    result: Row[];
+  };
   quarantined: { args: [limit: number, at: number | null, stream: string | null]; result: Row[] };
   now: { args: []; result: number };
   close: { args: []; result: null };

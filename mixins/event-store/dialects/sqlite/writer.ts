@@ -89,9 +89,11 @@ function serve(connection: Connection): void {
       case "size":
         return { ...read.size(), bytes: connection.bytes() };
       case "sagas": {
-        const [states, olderThanMs, after, limit] = request.args;
-        const ofState = (state: string) => read.sagas(state, batch.clock(), olderThanMs, after ?? "", limit);
-        return states.length === 1 ? ofState(states[0]!) : states.flatMap(ofState).sort(byStart).slice(0, limit);
+        const [states, olderThanMs, after, limit, newestFirst] = request.args;
+        const page = newestFirst ? read.newestSagas : read.sagas;
+        const ofState = (state: string) => page(state, batch.clock(), olderThanMs, after ?? "", limit);
+        const order = newestFirst ? (a: Row, b: Row) => byStart(b, a) : byStart;
+        return states.length === 1 ? ofState(states[0]!) : states.flatMap(ofState).sort(order).slice(0, limit);
       }
       case "quarantined":
         return read.quarantined(...request.args);

@@ -14,14 +14,18 @@ import {
 } from "../../../kit/index.ts";
 import type { AnswerOf } from "../../../../client/index.ts";
 import { api } from "../../console.ts";
+import { News, useFresh } from "../../parts/fresh.tsx";
 import { Head } from "../../parts/head.tsx";
 import { More } from "../../parts/more.tsx";
 
 type Page = AnswerOf<typeof api.ops.activity>;
 type Deed = Page["activity"][number];
 const PAGE = 50;
+const PAGE_MAX = 500;
+/** Two deeds of one request on one thing differ in what was done. */
+const keyOf = ({ at, id, action, requestId }: Deed): string => `${at} ${action} ${id} ${requestId}`;
 const TONES: Readonly<Record<string, Tone>> = { done: "good", refused: "warn", failed: "bad", begun: "busy" };
-const OUTCOMES = ["done", "refused", "failed"] as const;
+const OUTCOMES = ["done", "refused", "failed", "unknown"] as const;
 
 export default function Activity() {
   const [query, change] = useQuery();
@@ -30,6 +34,12 @@ export default function Activity() {
   const list = useResource(JSON.stringify(filter), signal => api.ops.activity({ ...filter, limit: PAGE }, { signal }), {
     keeps: true,
   });
+  const fresh = useFresh(
+    "activity",
+    list,
+    ({ activity }) => api.ops.activity({ ...filter, limit: Math.min(PAGE_MAX, Math.max(PAGE, activity.length)) }),
+    ({ activity }) => activity.map(deed => [keyOf(deed), deed.outcome] as const),
+  );
   const more = async (): Promise<void> => {
     const { data } = list;
     const next = await api.ops.activity({ ...filter, limit: PAGE, cursor: data!.nextCursor! });
@@ -38,6 +48,7 @@ export default function Activity() {
   return (
     <div class="stack loose">
       <Head title="Activity" of={list} />
+      <News of={[fresh]} />
       <div class="filters">
         <Select
           label="Outcome"
@@ -66,7 +77,7 @@ export default function Activity() {
               <Table<Deed>
                 label="What operators did"
                 rows={activity}
-                keyOf={({ at, id, requestId }) => `${at} ${id} ${requestId}`}
+                keyOf={keyOf}
                 columns={[
                   { head: "When", cell: ({ at }) => <Time at={at} /> },
                   {

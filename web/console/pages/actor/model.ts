@@ -12,6 +12,20 @@ export interface ActorAt {
   readonly version: number;
   readonly state: unknown;
   readonly events: readonly ActorEvent[];
+  /** The node that it lives on, or would; absent where a node of an earlier release does not tell. */
+  readonly owner?: string;
+  readonly isArchived?: boolean;
+  readonly timers?: readonly ActorTimer[];
+  /** There are more timers in the service than were searched. */
+  readonly isPartial?: boolean;
+}
+export interface ActorTimer {
+  readonly id: string;
+  readonly command: string;
+  readonly params: unknown;
+  readonly nextAt: string;
+  readonly lateMs: number;
+  readonly attempts: number;
 }
 
 export interface Change {

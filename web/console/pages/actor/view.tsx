@@ -1,10 +1,11 @@
 // One actor: its state now or at a version of the past, what changed, and its events.
-import { Button, Empty, Loaded, Status, Table, Time, toast, useQuery, useResource } from "../../../kit/index.ts";
+import { Button, Empty, Loaded, Status, Table, Time, useQuery, useResource } from "../../../kit/index.ts";
 import { api } from "../../console.ts";
+import { copyCommand } from "../../parts/copy.tsx";
 import { Head } from "../../parts/head.tsx";
 import { Json } from "../../parts/json.tsx";
 import { More } from "../../parts/more.tsx";
-import { commandOf, versionIn, type ActorAt, type ActorEvent, type Change } from "./model.ts";
+import { commandOf, versionIn, type ActorAt, type ActorEvent, type ActorTimer, type Change } from "./model.ts";
 
 const PAGE = 50;
 const number = new Intl.NumberFormat();
@@ -38,10 +39,6 @@ function Detail({ actor }: { readonly actor: ActorAt }) {
   const go = (to: number): void =>
     change({ version: to >= actor.version ? undefined : Math.max(0, to) }, { replace: true });
   const command = commandOf(actor, version);
-  const copy = async (): Promise<void> => {
-    await navigator.clipboard.writeText(command);
-    toast("Copied: paste it into the REPL.");
-  };
   return (
     <>
       <section class={version === undefined ? "card stack" : "card stack past"} aria-label="State">
@@ -50,8 +47,14 @@ function Detail({ actor }: { readonly actor: ActorAt }) {
           <div class="row">
             <code>{actor.id}</code>
             <Status tone={version === undefined ? "good" : "warn"}>{version === undefined ? "now" : "the past"}</Status>
+            {actor.isArchived && <Status tone="idle">archived</Status>}
+            {actor.owner !== undefined && (
+              <span class="soft small">
+                on <code>{actor.owner}</code>
+              </span>
+            )}
           </div>
-          <Button size="small" onClick={copy}>
+          <Button size="small" onClick={() => copyCommand(command)}>
             Copy as command
           </Button>
         </div>
@@ -85,10 +88,39 @@ function Detail({ actor }: { readonly actor: ActorAt }) {
           <Past actor={actor} version={version} />
         )}
       </section>
+      <Timers actor={actor} />
       <Events key={`${actor.type} ${actor.id}`} actor={actor} at={shown} onVersion={go} />
     </>
   );
 }
+
+/** Commands that it will get by itself. */
+const Timers = ({ actor: { timers = [], isPartial = false } }: { readonly actor: ActorAt }) =>
+  timers.length === 0 && !isPartial ? null : (
+    <section class="stack tight" aria-label="Timers">
+      <h2>Timers</h2>
+      {timers.length > 0 && (
+        <Table<ActorTimer>
+          label="Timers, the next one first"
+          rows={timers}
+          keyOf={({ id }) => id}
+          columns={[
+            { head: "Command", cell: ({ command }) => <code>{command}</code> },
+            { head: "Next try", cell: ({ nextAt }) => <Time at={nextAt} /> },
+            {
+              head: "Late",
+              align: "end",
+              cell: ({ lateMs }) =>
+                lateMs === 0 ? "no" : <Status tone="warn">{number.format(Math.round(lateMs / 1_000))} s</Status>,
+            },
+            { head: "Failed tries", align: "end", cell: ({ attempts }) => number.format(attempts) },
+            { head: "With", cell: ({ params }) => <code>{JSON.stringify(params)}</code> },
+          ]}
+        />
+      )}
+      {isPartial && <p class="soft small">Only the next 1,000 timers of its service were looked at.</p>}
+    </section>
+  );
 
 /** The state as it was, what the event of this version changed, and what has changed since. */
 function Past({ actor: { type, id }, version }: { readonly actor: ActorAt; readonly version: number }) {

@@ -18,6 +18,7 @@ import type { AnswerOf } from "../../../../client/index.ts";
 import { api } from "../../console.ts";
 import { ActDialog, type Act } from "../../parts/act.tsx";
 import { actorAddress } from "../../parts/address.ts";
+import { News, useFresh } from "../../parts/fresh.tsx";
 import { Head } from "../../parts/head.tsx";
 import { Json } from "../../parts/json.tsx";
 import { More } from "../../parts/more.tsx";
@@ -28,17 +29,41 @@ type Group = AnswerOf<typeof api.ops.deadLetterCounts>["counts"][number];
 type Page = { deadLetters: readonly Letter[]; silent?: readonly string[]; nextCursor?: string };
 const number = new Intl.NumberFormat();
 const PAGE = 30;
+const PAGE_MAX = 500;
+
+interface Filter {
+  readonly service?: string;
+  readonly consumer?: string;
+  readonly error?: string;
+}
+const pageOf = (
+  filter: Filter,
+  place: { readonly limit: number; readonly cursor?: string },
+  signal?: AbortSignal,
+): Promise<Page> => api.ops.deadLetters({ ...filter, ...place }, { signal }) as unknown as Promise<Page>;
+const rowsOf = ({ deadLetters }: Page) => deadLetters.map(({ id, attempts }) => [id, `${attempts}`] as const);
+const keyOfGroup = ({ service, consumer, error }: Group): string => `${service} ${consumer} ${error}`;
 
 export default function Letters() {
   const [{ consumer, error, service }] = useQuery();
   const filter = { ...(service && { service }), ...(consumer && { consumer }), ...(error && { error }) };
   const key = JSON.stringify(filter);
   const groups = useResource("groups", signal => api.ops.deadLetterCounts({}, { signal }), { keeps: true });
-  const list = useResource(
-    key,
-    signal => api.ops.deadLetters({ ...filter, limit: PAGE }, { signal }) as unknown as Promise<Page>,
-    { keeps: true },
-  );
+  const list = useResource(key, signal => pageOf(filter, { limit: PAGE }, signal), { keeps: true });
+  const fresh = [
+    useFresh(
+      "letters",
+      list,
+      ({ deadLetters }) => pageOf(filter, { limit: Math.min(PAGE_MAX, Math.max(PAGE, deadLetters.length)) }),
+      rowsOf,
+    ),
+    useFresh(
+      "letters",
+      groups,
+      () => api.ops.deadLetterCounts(),
+      ({ counts }) => counts.map(group => [keyOfGroup(group), `${group.streams} ${group.letters}`] as const),
+    ),
+  ];
   const act = useSignal<Act | undefined>(undefined);
   const reload = (): void => {
     groups.reload();
@@ -47,13 +72,14 @@ export default function Letters() {
   const more = async (): Promise<void> => {
     const { data } = list;
     const cursor = data!.nextCursor!;
-    const next = (await api.ops.deadLetters({ ...filter, limit: PAGE, cursor })) as unknown as Page;
+    const next = await pageOf(filter, { limit: PAGE, cursor });
     list.set({ ...next, deadLetters: [...data!.deadLetters, ...next.deadLetters] });
   };
   const isNarrowed = Object.keys(filter).length > 0;
   return (
     <div class="stack loose">
       <Head title="Dead letters" of={{ ...list, reload }} />
+      <News of={fresh} />
       <Loaded of={groups} skeleton={null}>
         {({ counts, silent }) => (
           <>
@@ -103,7 +129,7 @@ const Groups = ({
     <Table<Group>
       label="Dead letters by consumer and error"
       rows={groups}
-      keyOf={({ service, consumer, error }) => `${service} ${consumer} ${error}`}
+      keyOf={keyOfGroup}
       columns={[
         {
           head: "Error",
@@ -148,6 +174,7 @@ const retryingGroup = ({ service, consumer, error, streams, letters }: Group, re
     </p>
   ),
   button: "Retry them",
+  command: `letters retry --service ${service} --consumer ${consumer} --error ${error}`,
   async run(note) {
     const { streams: sent } = await api.ops.retryDeadLetters({ service, consumer, error, note });
     toast(`${number.format(sent)} streams go on.`);
@@ -196,6 +223,11 @@ function OneLetter({
           <Button size="small" onClick={() => onAct(retryingOne(letter, reload))}>
             Retry its stream
           </Button>
+          {actor === undefined && (
+            <Button size="small" kind="danger" onClick={() => onAct(discarding(letter, reload))}>
+              Discard this message
+            </Button>
+          )}
         </div>
       )}
     </article>
@@ -210,9 +242,26 @@ const retryingOne = ({ id, stream }: Letter, reload: () => void): Act => ({
     </p>
   ),
   button: "Retry its stream",
+  command: `retry ${id}`,
   async run(note) {
     await api.ops.retryDeadLetter({ id, note });
     toast("The stream goes on.");
+    setTimeout(reload, 1_000);
+    reload();
+  },
+});
+
+/** A message from outside alone: an event of a log would be missing. */
+const discarding = ({ id, type }: Letter, reload: () => void): Act => ({
+  title: "Discard this message",
+  says: <p>The message is gone; its sender still has it, perhaps. Those that wait behind it go on.</p>,
+  button: "Discard this message",
+  kind: "danger",
+  typed: type,
+  command: `discard ${id}`,
+  async run(note) {
+    await api.ops.discardDeadLetter({ id, note });
+    toast("The message is discarded.");
     setTimeout(reload, 1_000);
     reload();
   },

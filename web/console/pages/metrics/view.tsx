@@ -1,7 +1,7 @@
 // How busy the shop is, over the last quarter of an hour. The nodes are looked at while somebody looks here, and no longer.
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { Button, Empty, Loaded, Select, Table, Time, useQuery, useResource } from "../../../kit/index.ts";
+import { Button, ButtonLink, Empty, Loaded, Select, Table, Time, useQuery, useResource } from "../../../kit/index.ts";
 import { api } from "../../console.ts";
 import { Head } from "../../parts/head.tsx";
 import { CHARTS, HEIGHT, pathOf, topOf, WIDTH, within, type Chart, type Point } from "./model.ts";
@@ -28,6 +28,11 @@ export default function Metrics() {
         <Button size="small" onClick={() => (isPaused.value = !isPaused.value)}>
           {isPaused.value ? "Go on reading" : "Pause"}
         </Button>
+        {metrics.data?.dashboards !== undefined && (
+          <ButtonLink size="small" href={metrics.data.dashboards}>
+            Dashboards
+          </ButtonLink>
+        )}
       </Head>
       <div class="filters">
         <Select

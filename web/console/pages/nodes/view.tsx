@@ -1,25 +1,72 @@
 // The processes that run, and how each of them is.
-import { Empty, Loaded, Partial, Status, Table, useResource, type Tone } from "../../../kit/index.ts";
+import { Empty, Loaded, Partial, Status, Table, Time, useResource, type Tone } from "../../../kit/index.ts";
 import type { AnswerOf } from "../../../../client/index.ts";
 import { api } from "../../console.ts";
+import { News, useFresh } from "../../parts/fresh.tsx";
 import { Head } from "../../parts/head.tsx";
 
 type Health = AnswerOf<typeof api.ops.health>;
 type Dependency = Health["nodes"][number]["dependencies"][number];
+/** Figures are absent where the node does not answer. */
 interface Node {
   readonly id: string;
   readonly available: boolean;
   readonly hostname: string;
-  readonly cpu: number | null;
+  readonly zone?: string;
+  readonly runtime?: string;
+  readonly startedAt?: string;
+  readonly cpuPercent?: number;
+  readonly loopDelayMs?: number;
+  readonly rssBytes?: number;
+  readonly actors?: Readonly<Record<string, number>>;
+  readonly pools?: readonly {
+    readonly service: string;
+    readonly used: number;
+    readonly max: number;
+    readonly waiting: number;
+  }[];
   readonly services: readonly string[];
 }
+interface Page {
+  readonly nodes: readonly Node[];
+  readonly silent: readonly string[];
+}
+const read = (signal?: AbortSignal): Promise<Page> =>
+  api.ops.nodes({ limit: 500 }, { signal }) as unknown as Promise<Page>;
+const MIB = 1_048_576;
+const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const TONES: Readonly<Record<string, Tone>> = { ok: "good", warn: "warn", FAIL: "bad" };
 
+const figure = (value: number | undefined, unit = ""): string =>
+  value === undefined ? "–" : `${number.format(value)} ${unit}`.trimEnd();
+const wordOf = ({ id, available }: Node, silent: readonly string[]): string =>
+  !available ? "missing" : silent.includes(id) ? "silent" : "there";
+const toneOf = (node: Node, silent: readonly string[]): Tone => (wordOf(node, silent) === "there" ? "good" : "bad");
+
+/** Pools of connections that are in use, those that wait among them; a pool at rest is no news. */
+const Pools = ({ of }: { readonly of: NonNullable<Node["pools"]> }) => {
+  const busy = of.filter(({ used, waiting }) => used > 0 || waiting > 0);
+  if (of.length === 0) return <>–</>;
+  if (busy.length === 0) return <>all at rest</>;
+  return (
+    <>
+      {busy.map(({ service, used, max, waiting }) => (
+        <div key={service}>
+          {service} {used}/{max}
+          {waiting > 0 && `, ${waiting} wait`}
+        </div>
+      ))}
+    </>
+  );
+};
+
 export default function Nodes() {
-  const nodes = useResource(
+  const nodes = useResource("nodes", read, { keeps: true });
+  const fresh = useFresh(
     "nodes",
-    signal => api.ops.nodes({ limit: 500 }, { signal }) as unknown as Promise<{ nodes: readonly Node[] }>,
-    { keeps: true },
+    nodes,
+    () => read(),
+    ({ nodes }) => nodes.map(({ id, available }) => [id, `${available}`] as const),
   );
   const health = useResource("health", signal => api.ops.health({ limit: 100 }, { signal }), { keeps: true });
   const reload = (): void => {
@@ -29,22 +76,58 @@ export default function Nodes() {
   return (
     <div class="stack loose">
       <Head title="Nodes" of={{ ...nodes, reload }} />
+      <News of={[fresh]} />
       <Loaded of={nodes}>
-        {({ nodes }) => (
+        {({ nodes, silent }) => (
           <>
+            {silent.length > 0 && <Partial silent={silent} onRetry={reload} />}
             <Table<Node>
               label="Nodes"
               rows={nodes}
               keyOf={({ id }) => id}
               columns={[
-                { head: "Node", cell: ({ id }) => <code>{id}</code> },
                 {
-                  head: "State",
-                  cell: ({ available }) => (
-                    <Status tone={available ? "good" : "bad"}>{available ? "there" : "missing"}</Status>
+                  head: "Node",
+                  cell: ({ id, hostname, zone }) => (
+                    <>
+                      <code>{id}</code> <span class="soft small">{[hostname, zone].filter(Boolean).join(", ")}</span>
+                    </>
                   ),
                 },
-                { head: "CPU", align: "end", cell: ({ cpu }) => (cpu === null ? "–" : `${cpu} %`) },
+                {
+                  head: "State",
+                  cell: node => <Status tone={toneOf(node, silent)}>{wordOf(node, silent)}</Status>,
+                },
+                {
+                  head: "Release",
+                  cell: ({ runtime, startedAt }) => (
+                    <>
+                      {runtime ?? "–"}{" "}
+                      {startedAt !== undefined && (
+                        <span class="soft small">
+                          up since <Time at={startedAt} />
+                        </span>
+                      )}
+                    </>
+                  ),
+                },
+                {
+                  head: "Load",
+                  cell: ({ cpuPercent, loopDelayMs, rssBytes }) => (
+                    <>
+                      <div class="number">{figure(cpuPercent, "% CPU")}</div>
+                      <div class="number">{figure(loopDelayMs, "ms loop delay")}</div>
+                      <div class="number">{figure(rssBytes === undefined ? undefined : rssBytes / MIB, "MiB")}</div>
+                    </>
+                  ),
+                },
+                {
+                  head: "Actors",
+                  align: "end",
+                  cell: ({ actors }) =>
+                    figure(actors && Object.values(actors).reduce((sum, resident) => sum + resident, 0)),
+                },
+                { head: "Pools", cell: ({ pools = [] }) => <Pools of={pools} /> },
                 {
                   head: "Services",
                   cell: ({ services }) => services.filter(name => !name.startsWith("$")).join(", "),

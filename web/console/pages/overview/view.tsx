@@ -1,44 +1,36 @@
 // What needs a person, the worst first.
-import { Button, Empty, Loaded, Partial, Status, Table, Time, useResource } from "../../../kit/index.ts";
+import { Empty, Loaded, Partial, Status, Table, Time, useResource } from "../../../kit/index.ts";
 import type { AnswerOf } from "../../../../client/index.ts";
 import type { Api } from "../../../api.ts";
 import { api } from "../../console.ts";
 import { addressOf } from "../../parts/address.ts";
-import { useFresh } from "../../parts/fresh.ts";
+import { News, useFresh } from "../../parts/fresh.tsx";
 import { Head } from "../../parts/head.tsx";
+import Figures from "./figures.tsx";
 
 type Overview = AnswerOf<Api["ops"]["overview"]>;
 
-/** What an operator would see otherwise; not when it was checked. */
-const signOf = ({ needs, unknown }: Overview): string =>
-  JSON.stringify([needs.map(({ kind, count, command }) => [kind, count, command]), unknown]);
+const rowsOf = ({ needs, unknown }: Overview) => [
+  ...needs.map(({ kind, command, count, newest }) => [`${kind} ${command}`, `${count} ${newest}`] as const),
+  ...unknown.map(name => [`unknown ${name}`, ""] as const),
+];
 
 export default function OverviewPage() {
   const overview = useResource("overview", signal => api.ops.overview({}, { signal }), { keeps: true });
-  const fresh = useFresh(overview, () => api.ops.overview(), signOf);
+  const fresh = useFresh("overview", overview, () => api.ops.overview(), rowsOf);
   return (
     <div class="stack loose">
       <Head title="Overview" of={overview} />
-      <div role="status">
-        {fresh.isThere && (
-          <div class="notice">
-            <div>
-              <strong>Something has changed.</strong>
-            </div>
-            <Button size="small" onClick={fresh.show}>
-              Show what is new
-            </Button>
-          </div>
-        )}
-      </div>
+      <News of={[fresh]} />
       <Loaded of={overview}>
-        {({ needs, unknown }) => (
+        {({ needs, unknown, checkedAt }) => (
           <>
             {unknown.length > 0 && <Partial silent={unknown} onRetry={overview.reload} />}
             {needs.length === 0 ? (
               unknown.length === 0 && (
                 <Empty title="Nothing needs you" icon="check">
-                  No stuck sagas, no dead letters, nothing in quarantine.
+                  No stuck sagas, no dead letters, nothing in quarantine, no node is missing. Checked{" "}
+                  {checkedAt && <Time at={checkedAt} shows="clock" />}.
                 </Empty>
               )
             ) : (
@@ -58,6 +50,8 @@ export default function OverviewPage() {
           </>
         )}
       </Loaded>
+      {/* Behind what needs a person, so that it moves nothing. */}
+      {overview.data !== undefined && <Figures />}
     </div>
   );
 }

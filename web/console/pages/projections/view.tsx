@@ -1,12 +1,25 @@
 // Read models: how far each is behind, and a rebuild under a bar.
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { Button, Empty, Loaded, Partial, Status, Table, toast, useResource, type Tone } from "../../../kit/index.ts";
+import {
+  Button,
+  Empty,
+  Loaded,
+  Partial,
+  queryOf,
+  Status,
+  Table,
+  Time,
+  toast,
+  useResource,
+  type Tone,
+} from "../../../kit/index.ts";
 import { api } from "../../console.ts";
 import { ActDialog, type Act } from "../../parts/act.tsx";
+import { News, useFresh } from "../../parts/fresh.tsx";
 import { Head } from "../../parts/head.tsx";
 import { mayAct } from "../../parts/rights.ts";
-import { isBuilding, lagOf, shareOf, type Lag, type Projection } from "./model.ts";
+import { consumerOf, inOrder, isBuilding, lagOf, shareOf, type Lag, type Projection } from "./model.ts";
 
 /** Milliseconds between two looks while something is rebuilt. */
 const LOOK_MS = 1_000;
@@ -14,22 +27,41 @@ const number = new Intl.NumberFormat();
 const TONES: Readonly<Record<string, Tone>> = { live: "good", following: "good", off: "idle" };
 const toneOf = (state: string): Tone => TONES[state] ?? (state === "stopped" || state === "failed" ? "bad" : "busy");
 
+interface Page {
+  readonly projections: readonly Projection[];
+  readonly silent?: readonly string[];
+}
+interface Lags {
+  readonly lag: readonly Lag[];
+  readonly silent: readonly string[];
+}
+const read = (signal?: AbortSignal): Promise<Page> =>
+  api.ops.projections({ limit: 500 }, { signal }) as unknown as Promise<Page>;
+/** In an order that stays: the slowest first would move the rows at each look. */
+async function readLag(signal?: AbortSignal): Promise<Lags> {
+  const { lag, ...rest } = (await api.ops.lag({ limit: 500 }, { signal })) as unknown as Lags;
+  return { ...rest, lag: inOrder(lag) };
+}
+const keyOf = ({ service, name, version, build }: Projection): string => [service, name, version, build].join(" ");
+const keyOfLag = ({ kind, service, name }: Lag): string => `${kind} ${service} ${name}`;
+
 export default function Projections() {
-  const list = useResource(
-    "projections",
-    signal =>
-      api.ops.projections({ limit: 500 }, { signal }) as unknown as Promise<{
-        projections: readonly Projection[];
-        silent?: readonly string[];
-      }>,
-    { keeps: true },
-  );
-  const lag = useResource(
-    "lag",
-    signal =>
-      api.ops.lag({ limit: 500 }, { signal }) as unknown as Promise<{ lag: readonly Lag[]; silent: readonly string[] }>,
-    { keeps: true },
-  );
+  const list = useResource("projections", read, { keeps: true });
+  const lag = useResource("lag", readLag, { keeps: true });
+  const fresh = [
+    useFresh(
+      "projections",
+      list,
+      () => read(),
+      ({ projections }) => projections.map(one => [keyOf(one), ""] as const),
+    ),
+    useFresh(
+      "projections",
+      lag,
+      () => readLag(),
+      ({ lag }) => lag.map(one => [keyOfLag(one), ""] as const),
+    ),
+  ];
   const act = useSignal<Act | undefined>(undefined);
   const isRebuilt = list.data?.projections.some(isBuilding) ?? false;
   useEffect(() => {
@@ -44,6 +76,7 @@ export default function Projections() {
   return (
     <div class="stack loose">
       <Head title="Projections" of={{ ...list, reload }} />
+      <News of={fresh} />
       <Loaded of={list}>
         {({ projections, silent = [] }) => (
           <>
@@ -76,13 +109,17 @@ const Rows = ({
   <Table<Projection>
     label="Projections"
     rows={projections}
-    keyOf={({ service, name }) => `${service} ${name}`}
+    keyOf={keyOf}
     columns={[
       {
         head: "Projection",
-        cell: ({ name, version }) => (
+        cell: ({ name, version, build }) => (
           <>
-            <strong>{name}</strong> <span class="soft">version {version}</span>
+            <strong>{name}</strong>{" "}
+            <span class="soft">
+              version {version}
+              {build > 1 && `, build ${build}`}
+            </span>
           </>
         ),
       },
@@ -91,7 +128,10 @@ const Rows = ({
         head: "State",
         cell: projection => (
           <div class="stack tight">
-            <Status tone={toneOf(projection.state)}>{projection.state}</Status>
+            <Status tone={projection.stopped ? "bad" : toneOf(projection.state)}>
+              {projection.stopped ? "stopped" : projection.state}
+            </Status>
+            <Trouble of={projection} />
             {isBuilding(projection) && (
               <progress max={100} value={shareOf(projection)} aria-label={`Rebuild of ${projection.name}`} />
             )}
@@ -99,6 +139,11 @@ const Rows = ({
         ),
       },
       { head: "Behind", align: "end", cell: ({ lagEvents }) => lagOf(lagEvents) },
+      {
+        head: "Parked streams",
+        align: "end",
+        cell: projection => <Parked service={projection.service} consumer={consumerOf(projection)} of={projection} />,
+      },
       { head: "Events taken", align: "end", cell: ({ events }) => number.format(events) },
       ...(mayAct()
         ? [
@@ -118,6 +163,30 @@ const Rows = ({
   />
 );
 
+/** Why a build does not go on, or will not become live. */
+const Trouble = ({ of: { stopped, blockedBy = [] } }: { readonly of: Projection }) => (
+  <>
+    {stopped?.map(({ source, since, reason }) => (
+      <p key={source} class="failed">
+        It reads {source} no further
+        {since !== undefined && (
+          <>
+            {" "}
+            since <Time at={since} />
+          </>
+        )}
+        {reason !== undefined && `: ${reason}`}. Rebuild it.
+      </p>
+    ))}
+    {blockedBy.length > 0 && (
+      <p class="failed">
+        It cannot become live: <a href="/console/letters">{blockedBy.length} streams failed in it</a>, the first{" "}
+        <code>{blockedBy[0]}</code>.
+      </p>
+    )}
+  </>
+);
+
 const rebuilding = ({ name, service, events }: Projection, reload: () => void): Act => ({
   title: `Rebuild ${name}`,
   says: (
@@ -127,6 +196,7 @@ const rebuilding = ({ name, service, events }: Projection, reload: () => void): 
     </p>
   ),
   button: `Rebuild ${name}`,
+  command: `rebuild ${name}`,
   async run(note) {
     await api.ops.rebuild({ name, note });
     toast(`${name} is being rebuilt.`);
@@ -135,13 +205,29 @@ const rebuilding = ({ name, service, events }: Projection, reload: () => void): 
   },
 });
 
+/** How many streams stand still, and the letters that they stand behind. */
+const Parked = ({
+  service,
+  consumer,
+  of: { parkedStreams = 0 },
+}: {
+  readonly service: string;
+  readonly consumer: string;
+  readonly of: { readonly parkedStreams?: number };
+}) =>
+  parkedStreams === 0 ? (
+    <>0</>
+  ) : (
+    <a href={`/console/letters${queryOf({}, { service, consumer })}`}>{number.format(parkedStreams)}</a>
+  );
+
 const Readers = ({ lag }: { readonly lag: readonly Lag[] }) => (
   <section class="stack tight" aria-label="Readers of logs">
     <h2>Readers of logs</h2>
     <Table<Lag>
       label="How far each reader is behind"
       rows={lag}
-      keyOf={({ kind, service, name }) => `${kind} ${service} ${name}`}
+      keyOf={keyOfLag}
       columns={[
         {
           head: "Reader",
@@ -157,14 +243,7 @@ const Readers = ({ lag }: { readonly lag: readonly Lag[] }) => (
         {
           head: "Parked streams",
           align: "end",
-          cell: ({ service, name, parkedStreams = 0 }) =>
-            parkedStreams > 0 ? (
-              <a href={`/console/letters?service=${encodeURIComponent(service)}&consumer=${encodeURIComponent(name)}`}>
-                {number.format(parkedStreams)}
-              </a>
-            ) : (
-              "0"
-            ),
+          cell: reader => <Parked service={reader.service} consumer={reader.name} of={reader} />,
         },
       ]}
     />

@@ -4,6 +4,7 @@ import { Button, Empty, Loaded, Partial, Table, Time, toast, useResource } from 
 import { api } from "../../console.ts";
 import { ActDialog, type Act } from "../../parts/act.tsx";
 import { actorAddress } from "../../parts/address.ts";
+import { News, useFresh } from "../../parts/fresh.tsx";
 import { Head } from "../../parts/head.tsx";
 import { mayAct } from "../../parts/rights.ts";
 
@@ -12,23 +13,25 @@ interface Quarantined {
   readonly id: string;
   readonly service: string;
   readonly reason: string;
-  readonly since?: string;
+  readonly at?: string;
 }
 
+interface Page {
+  readonly quarantined: readonly Quarantined[];
+  readonly silent?: readonly string[];
+}
+const read = (signal?: AbortSignal): Promise<Page> =>
+  api.ops.quarantined({ limit: 500 }, { signal }) as unknown as Promise<Page>;
+const rowsOf = ({ quarantined }: Page) => quarantined.map(({ type, id, reason }) => [`${type} ${id}`, reason] as const);
+
 export default function Quarantine() {
-  const list = useResource(
-    "quarantine",
-    signal =>
-      api.ops.quarantined({}, { signal }) as unknown as Promise<{
-        quarantined: readonly Quarantined[];
-        silent?: readonly string[];
-      }>,
-    { keeps: true },
-  );
+  const list = useResource("quarantine", read, { keeps: true });
+  const fresh = useFresh("quarantine", list, () => read(), rowsOf);
   const act = useSignal<Act | undefined>(undefined);
   return (
     <div class="stack loose">
       <Head title="Quarantine" of={list} />
+      <News of={[fresh]} />
       <Loaded of={list}>
         {({ quarantined, silent = [] }) => (
           <>
@@ -52,7 +55,7 @@ export default function Quarantine() {
                     ),
                   },
                   { head: "Why", cell: ({ reason }) => reason },
-                  { head: "Since", cell: ({ since }) => (since === undefined ? "–" : <Time at={since} />) },
+                  { head: "Since", cell: ({ at }) => (at === undefined ? "–" : <Time at={at} />) },
                   ...(mayAct()
                     ? [
                         {
@@ -85,6 +88,7 @@ const releasing = ({ type, id }: Quarantined, reload: () => void): Act => ({
     </p>
   ),
   button: "Release this actor",
+  command: `actor ${type} ${id} release`,
   async run(note) {
     await api.ops.releaseQuarantine({ type, id, note });
     toast("The actor was read again.");

@@ -41,6 +41,8 @@ export interface SagaDetail {
   readonly says: string;
   readonly about?: ActorLink;
   readonly next: { readonly does: string; readonly by: string; readonly at?: string };
+  /** The node that is to drive it; absent of one that rests. */
+  readonly owner?: string;
   readonly startedAt: string;
   readonly updatedAt: string;
   readonly steps: readonly StepCall[];

@@ -3,11 +3,13 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useLocation } from "preact-iso";
+import { useEffect } from "preact/hooks";
 import { Button, Check, Empty, Loaded, Status, Time, toast, useResource } from "../../../kit/index.ts";
 import { api } from "../../console.ts";
 import { ActDialog, type Act } from "../../parts/act.tsx";
 import { actorAddress, traceAddress } from "../../parts/address.ts";
 import { Head } from "../../parts/head.tsx";
+import { onTopic } from "../../parts/live.ts";
 import { Json } from "../../parts/json.tsx";
 import { mayAct } from "../../parts/rights.ts";
 import { toneOf as toneOfState } from "../sagas/model.ts";
@@ -26,6 +28,8 @@ import {
 export default function Saga({ id }: { readonly id: string }) {
   const saga = useResource(id, signal => api.ops.saga({ id }, { signal }) as unknown as Promise<SagaDetail>);
   const { route } = useLocation();
+  // One thing, and no list: it may change where it stands.
+  useEffect(() => onTopic("sagas", saga.reload), [saga.reload]);
   if (saga.error?.code === "SAGA_NOT_FOUND")
     return (
       <div class="stack loose">
@@ -101,6 +105,11 @@ function Standing({ saga, reload }: { readonly saga: SagaDetail; readonly reload
             </a>
           </Fact>
         )}
+        {saga.owner !== undefined && (
+          <Fact name="Driven by">
+            <code>{saga.owner}</code>
+          </Fact>
+        )}
         <Fact name="Started">
           <Time at={saga.startedAt} />
         </Fact>
@@ -159,6 +168,7 @@ const retrying = ({ id, steps }: SagaDetail, reload: () => void): Act => ({
     </p>
   ),
   button: "Retry this saga",
+  command: `saga ${id} retry`,
   async run(note) {
     await api.ops.retrySaga({ id, note });
     toast("The saga goes on.");
@@ -190,6 +200,7 @@ function compensating(saga: SagaDetail, reload: () => void): Act {
     ),
     button: "Take this saga back",
     kind: "danger",
+    command: `saga ${saga.id} compensate${isForced ? " --past-pivot" : ""}`,
     async run(note) {
       if (!pastPivot.isMeant) throw new Error("Tick the box above first: it is past its point of no return.");
       await api.ops.compensateSaga({ id: saga.id, note, ...(isForced && { pastPivot: true }) });

@@ -11,6 +11,9 @@ export interface SagaRow {
   readonly code?: string;
   readonly startedAt: string;
   readonly updatedAt: string;
+  /** Where an open one stands, in words, and the attempt of its present call. */
+  readonly step?: string;
+  readonly attempt?: number;
   readonly service: string;
 }
 
@@ -39,6 +42,7 @@ export interface Filter {
   readonly name?: string;
   readonly reason?: string;
   readonly olderThanMinutes?: number;
+  readonly order?: "newest";
 }
 
 /** Ages by which sagas are narrowed, in minutes. */
@@ -50,13 +54,14 @@ export const AGES: readonly (readonly [minutes: number, text: string])[] = [
 ];
 
 /** The filter that a URL says. What is no filter is left out: somebody may have typed it. */
-export function filterOf({ state, name, reason, older }: Readonly<Record<string, string>>): Filter {
+export function filterOf({ state, name, reason, older, order }: Readonly<Record<string, string>>): Filter {
   const minutes = Number(older);
   return {
     ...(STATES.includes(state as never) && { state: state as (typeof STATES)[number] }),
     ...(name && { name }),
     ...(reason && { reason }),
     ...(older && minutes > 0 && { olderThanMinutes: minutes }),
+    ...(order === "newest" && { order }),
   };
 }
 

@@ -19,6 +19,8 @@ import {
 import { api } from "../../console.ts";
 import { ActDialog, type Act } from "../../parts/act.tsx";
 import { sagaAddress } from "../../parts/address.ts";
+import { Export } from "../../parts/export.tsx";
+import { News, useFresh } from "../../parts/fresh.tsx";
 import { Head } from "../../parts/head.tsx";
 import { More } from "../../parts/more.tsx";
 import { mayAct } from "../../parts/rights.ts";
@@ -27,22 +29,39 @@ import { AGES, filterOf, inWords, keyOf, STATES, toneOf, type Filter, type SagaG
 
 const number = new Intl.NumberFormat();
 const PAGE = 50;
+/** Rows of one answer at most. */
+const PAGE_MAX = 500;
 type Page = { sagas: readonly SagaRow[]; silent: readonly string[]; nextCursor?: string };
+type Counts = { counts: readonly SagaGroup[]; isPartial: boolean };
+
+const pageOf = (
+  filter: Filter,
+  place: { readonly limit: number; readonly cursor?: string },
+  signal?: AbortSignal,
+): Promise<Page> => api.ops.sagas({ ...filter, ...place, detailed: true }, { signal }) as unknown as Promise<Page>;
+const countsOf = ({ order: _order, ...filter }: Filter, signal?: AbortSignal): Promise<Counts> =>
+  api.ops.sagaCounts(filter, { signal }) as unknown as Promise<Counts>;
+
+const rowsOf = ({ sagas }: Page) =>
+  sagas.map(({ id, state, reason, attempt, updatedAt }) => [id, `${state} ${reason} ${attempt} ${updatedAt}`] as const);
+const groupsOf = ({ counts }: Counts) => counts.map(group => [keyOfGroup(group), `${group.sagas}`] as const);
+const keyOfGroup = ({ service, saga, state, reason }: SagaGroup): string => [service, saga, state, reason].join(" ");
 
 export default function Sagas() {
   const [query, change] = useQuery();
   const filter = filterOf(query);
   const key = JSON.stringify(filter);
-  const list = useResource(
-    key,
-    signal => api.ops.sagas({ ...filter, limit: PAGE }, { signal }) as unknown as Promise<Page>,
-    { keeps: true },
-  );
-  const counts = useResource(
-    key,
-    signal => api.ops.sagaCounts(filter, { signal }) as Promise<{ counts: readonly any[]; isPartial: boolean }>,
-    { keeps: true },
-  );
+  const list = useResource(key, signal => pageOf(filter, { limit: PAGE }, signal), { keeps: true });
+  const counts = useResource(key, signal => countsOf(filter, signal), { keeps: true });
+  const fresh = [
+    useFresh(
+      "sagas",
+      list,
+      ({ sagas }) => pageOf(filter, { limit: Math.min(PAGE_MAX, Math.max(PAGE, sagas.length)) }),
+      rowsOf,
+    ),
+    useFresh("sagas", counts, () => countsOf(filter), groupsOf),
+  ];
   const job = useSignal<string | undefined>(undefined);
   const reload = (): void => {
     list.reload();
@@ -50,13 +69,21 @@ export default function Sagas() {
   };
   const more = async (): Promise<void> => {
     const { data } = list;
-    const next = (await api.ops.sagas({ ...filter, limit: PAGE, cursor: data!.nextCursor! })) as unknown as Page;
+    const next = await pageOf(filter, { limit: PAGE, cursor: data!.nextCursor! });
     list.set({ ...next, sagas: [...data!.sagas, ...next.sagas] });
   };
   return (
     <div class="stack loose">
-      <Head title="Sagas" of={{ ...list, reload }} />
+      <Head title="Sagas" of={{ ...list, reload }}>
+        <Export
+          name="sagas"
+          pages={(cursor, options) =>
+            api.ops.sagas.answer({ ...filter, limit: PAGE_MAX, ...(cursor !== undefined && { cursor }) }, options)
+          }
+        />
+      </Head>
       <Filters filter={filter} onChange={change} />
+      <News of={fresh} />
       {job.value !== undefined && <Job id={job.value} onEnd={reload} />}
       <Loaded of={counts} skeleton={null}>
         {({ counts, isPartial }) => (
@@ -67,8 +94,14 @@ export default function Sagas() {
         {({ sagas, silent, nextCursor }) => (
           <>
             {silent.length > 0 && <Partial silent={silent} onRetry={reload} />}
-            {sagas.length === 0 ? <None filter={filter} /> : <Rows sagas={sagas} busy={list.isLoading} />}
-            {nextCursor !== undefined && <More key={nextCursor} onMore={more} />}
+            {sagas.length === 0 ? (
+              <None filter={filter} isPartial={nextCursor !== undefined} />
+            ) : (
+              <Rows sagas={sagas} busy={list.isLoading} />
+            )}
+            {nextCursor !== undefined && (
+              <More key={nextCursor} onMore={more} label={sagas.length === 0 ? "Look further" : undefined} />
+            )}
           </>
         )}
       </Loaded>
@@ -77,7 +110,7 @@ export default function Sagas() {
 }
 
 function Filters({
-  filter: { state = "open", name = "", reason = "", olderThanMinutes },
+  filter: { state = "open", name = "", reason = "", olderThanMinutes, order },
   onChange,
 }: {
   readonly filter: Filter;
@@ -116,6 +149,14 @@ function Filters({
           </option>
         ))}
       </Select>
+      <Select
+        label="Order"
+        value={order ?? ""}
+        onChange={({ currentTarget }) => onChange({ order: currentTarget.value })}
+      >
+        <option value="">oldest first</option>
+        <option value="newest">newest first</option>
+      </Select>
     </form>
   );
 }
@@ -150,7 +191,7 @@ function Groups({
       <Table<SagaGroup>
         label="Sagas by reason"
         rows={groups}
-        keyOf={({ service, saga, state, reason }) => [service, saga, state, reason].join(" ")}
+        keyOf={keyOfGroup}
         columns={[
           { head: "State", cell: ({ state }) => <Status tone={toneOf(state)}>{state}</Status> },
           {
@@ -263,14 +304,15 @@ const Rows = ({ sagas, busy }: { readonly sagas: readonly SagaRow[]; readonly bu
           </a>
         ),
       },
-      { head: "Why it waits", cell: ({ reason, state }) => reason ?? (state === "running" ? "on its way" : "–") },
+      { head: "Where it stands", cell: ({ step, reason }) => step ?? reason ?? "–" },
+      { head: "Attempt", align: "end", cell: ({ attempt }) => (attempt === undefined ? "–" : number.format(attempt)) },
       { head: "Started", cell: ({ startedAt }) => <Time at={startedAt} /> },
       { head: "Changed", cell: ({ updatedAt }) => <Time at={updatedAt} /> },
     ]}
   />
 );
 
-const None = ({ filter }: { readonly filter: Filter }) => {
+const None = ({ filter, isPartial }: { readonly filter: Filter; readonly isPartial: boolean }) => {
   const isNarrowed = filter.name !== undefined || filter.reason !== undefined || filter.olderThanMinutes !== undefined;
   return (
     <Empty
@@ -282,9 +324,13 @@ const None = ({ filter }: { readonly filter: Filter }) => {
         )
       }
     >
-      {isNarrowed
-        ? `There are no ${inWords(filter)}.`
-        : "All that was begun has ended. Choose a state above to see those."}
+      {isPartial
+        ? `There are no ${inWords(filter)} among those that were looked at, 20,000 of each service.`
+        : isNarrowed
+          ? `There are no ${inWords(filter)}.`
+          : filter.state === "completed" || filter.state === "compensated"
+            ? "None has come so far yet."
+            : "All that was begun has ended. Choose a state above to see those."}
     </Empty>
   );
 };

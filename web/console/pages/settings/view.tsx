@@ -16,6 +16,9 @@ import type { RowOf } from "../../../../client/index.ts";
 import { api, session } from "../../console.ts";
 import { ActDialog, type Act } from "../../parts/act.tsx";
 import { Head } from "../../parts/head.tsx";
+import { mayAct } from "../../parts/rights.ts";
+import { Archive } from "./archive.tsx";
+import { Configuration } from "./configuration.tsx";
 
 type Session = RowOf<typeof api.me.sessions>;
 
@@ -33,6 +36,8 @@ export default function Settings() {
         />
       </section>
       <Sessions />
+      {mayAct() && <Archive />}
+      <Configuration />
     </div>
   );
 }

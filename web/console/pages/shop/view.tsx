@@ -3,11 +3,12 @@ import { queryOf, useQuery } from "../../../kit/index.ts";
 import { Head } from "../../parts/head.tsx";
 import { TABS, tabOf } from "./model.ts";
 import { Orders } from "./orders.tsx";
+import { Products } from "./products.tsx";
 import { Sales } from "./sales.tsx";
 import { Stock } from "./stock.tsx";
 
-const VIEWS = { orders: Orders, sales: Sales, stock: Stock } as const;
-const NAMES = { orders: "Orders", sales: "Sales", stock: "Stock" } as const;
+const VIEWS = { orders: Orders, sales: Sales, products: Products, stock: Stock } as const;
+const NAMES = { orders: "Orders", sales: "Sales", products: "Products", stock: "Stock" } as const;
 
 export default function Shop() {
   const [{ tab }] = useQuery();

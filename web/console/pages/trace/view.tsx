@@ -1,9 +1,10 @@
 // All that carries a trace's id: its events in the order of their time, its sagas, and what was left lying.
-import { Empty, Loaded, Partial, Status, Table, Time, useResource } from "../../../kit/index.ts";
+import { ButtonLink, Empty, Loaded, Partial, Status, Table, Time, useResource } from "../../../kit/index.ts";
 import type { AnswerOf } from "../../../../client/index.ts";
 import { api } from "../../console.ts";
 import { sagaAddress } from "../../parts/address.ts";
 import { Head } from "../../parts/head.tsx";
+import { Waterfall } from "./waterfall.tsx";
 import { GAP_MS, rowsOf, type Row, type TracedEvent } from "./model.ts";
 
 type Found = AnswerOf<typeof api.ops.trace>;
@@ -11,12 +12,34 @@ const number = new Intl.NumberFormat();
 
 export default function Trace({ id }: { readonly id: string }) {
   const trace = useResource(id, signal => api.ops.trace({ id }, { signal }));
+  const spans = useResource(`spans ${id}`, signal => api.ops.traceSpans({ id }, { signal }));
   return (
     <div class="stack loose">
-      <Head title="Trace" of={trace} />
+      <Head title="Trace" of={trace}>
+        {spans.data?.link !== undefined && (
+          <ButtonLink size="small" href={spans.data.link}>
+            In the tracing backend
+          </ButtonLink>
+        )}
+      </Head>
       <p>
         <code>{id}</code>
       </p>
+      <Loaded of={spans} skeleton={null}>
+        {({ spans, off }) => (
+          <section class="stack tight" aria-label="Spans">
+            <h2>Spans</h2>
+            {spans.length > 0 ? (
+              <Waterfall spans={spans} />
+            ) : (
+              <p class="soft">
+                {off?.how ??
+                  "No node has it in memory: it was quick and nothing failed, or it is older than the latest 200."}
+              </p>
+            )}
+          </section>
+        )}
+      </Loaded>
       <Loaded of={trace}>
         {found => (
           <>

@@ -120,7 +120,10 @@ function usePlacing(customer: string) {
       if (!(error instanceof ProblemError)) throw error;
       const ended = outcomeOf(error, wasSent);
       // What was never sent before and is not done now needs no memory.
-      if (isDecided(error) || !(ended.kind === "unknown" || (ended.kind === "session" && wasSent)))
+      if (
+        isDecided(error) ||
+        !(ended.kind === "unknown" || (ended.kind === "session" && (wasSent || error.outcome === "unknown")))
+      )
         attempt.value = null;
       if (ended.kind === "unknown") requestId.value = ended.requestId;
       outcome.value = ended;

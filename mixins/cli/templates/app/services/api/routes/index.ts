@@ -1,5 +1,4 @@
 import { accountRoutes } from "@valence/runtime/accounts";
-import type { Route } from "@valence/runtime/gateway";
 import { operationsRoutes } from "@valence/runtime/operations";
 import { contract as accounts } from "../../accounts/contract.ts";
 // #region crud
@@ -8,11 +7,11 @@ import { records } from "./records.ts";
 import { things } from "./things.ts";
 
 /** Everything the gateway answers besides health, metrics and its own description. */
-export const routes: readonly Route[] = [
+export const routes = [
   ...accountRoutes(accounts),
   // #region crud
   ...records,
   // #endregion
   ...things,
   ...operationsRoutes,
-];
+] as const;
