@@ -177,10 +177,10 @@ async function timers(ctx: Ctx<"overview">): Promise<Looked> {
 }
 
 /** Requests that fail, while somebody looks at the figures, as the console does: the overview itself does not begin to sample. */
-function failures({ broker }: Ctx<"overview">): Looked {
-  const here = broker.getLocalService("ops") as { readonly sampler?: Sampler } | undefined;
+async function failures({ service }: Ctx<"overview">): Promise<Looked> {
+  const { sampler } = service as { readonly sampler?: Sampler };
   const since = Date.now() - MINUTE_MS;
-  const recent = (here?.sampler?.seen ?? []).filter(({ at }) => Date.parse(at) > since);
+  const recent = (sampler?.seen ?? []).filter(({ at }) => Date.parse(at) > since);
   const sum = (of: "requestsPerSecond" | "failuresPerSecond"): number =>
     recent.reduce((total, point) => total + point[of] * point.seconds, 0);
   const [requests, failed] = [sum("requestsPerSecond"), Math.round(sum("failuresPerSecond"))];
