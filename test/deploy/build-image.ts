@@ -126,7 +126,7 @@ function copy(instruction: Copy, stage: Stage, words: readonly string[], { stage
     const source = join(from, path);
     // A stage may leave nothing there, as an installation does where no workspace needs another version.
     if (!existsSync(source)) {
-      if (!name || !/node_modules$/.test(path)) throw new Error(`COPY ${path}: it is not there`);
+      if (!name || !path.endsWith("node_modules")) throw new Error(`COPY ${path}: it is not there`);
       continue;
     }
     const target = join(stage.root, stage.workdir, to);
