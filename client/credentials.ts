@@ -27,7 +27,8 @@ export function cookies({ name, onEnd }: Ending & { readonly name?: string } = {
   return {
     headers: () => (name === undefined ? {} : { "X-Session": name }),
     async renew(problem) {
-      if (problem.code === "SESSION_ENDED") onEnd?.(problem);
+      // A browser drops a cookie that is over by itself: then nothing is sent that could be refused.
+      if (problem.code === "SESSION_ENDED" || problem.code === "UNAUTHENTICATED") onEnd?.(problem);
       return false;
     },
   };

@@ -1,7 +1,7 @@
 // `valence cluster-keys`: a key pair for each role of a cluster.
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { newClusterKeys } from "../kernel/index.ts";
+import { makePrivateFolder, newClusterKeys } from "../kernel/index.ts";
 import { UsageError, type Command } from "./command.ts";
 import { roleArguments } from "./roles-argument.ts";
 

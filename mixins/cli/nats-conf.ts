@@ -14,7 +14,8 @@ The services of this project tell which streams of events a role owns and reads.
 streams: it is for \`npx valence migrate\`, and no node has its password.
 
 The server's own configuration takes it by \`include nats-users.conf\`, and the passwords from its environment:
-NATS_GATEWAY_PASSWORD, NATS_CORE_PASSWORD, NATS_MIGRATE_PASSWORD. A node connects by
+NATS_GATEWAY_PASSWORD, NATS_CORE_PASSWORD, NATS_MIGRATE_PASSWORD, each in quotation marks ("4e1f"), without which the
+server takes one that begins with a digit for a number and does not start. A node connects by
 NATS_URL=tls://gateway:<password>@host:4222 with JETSTREAM_DOMAIN=EVENTS.`;
 
 export const command: Command = {

@@ -222,7 +222,7 @@ describe("consumers", () => {
     const slow = writer({
       async write(...given) {
         if (isHeld) await held.promise;
-        return own.write(...given);
+        return own.write!(...given);
       },
     });
     const broker = await house.brokers.start(house.source.schema(), consuming("readers", slow));
