@@ -118,15 +118,16 @@ withContainers("the image, built by the Dockerfile's own steps", () => {
     }
   }, 120_000);
 
-  test("ends by a SIGTERM before its broker is there, which process 1 does not by itself", async () => {
-    const container = new Container(image, { writable: image.volumes, env: { PORT: "0", HEALTH_PORT: "0" } });
+  test("ends by a SIGTERM where no broker takes it, which process 1 does not by itself", async () => {
+    const migrate = [...image.command.slice(0, -1), "migrate"];
+    const container = new Container(image, { writable: image.volumes, env: { DATA_DIR: "/tmp/data" } }, migrate);
     try {
       // Nothing shows when its first line has run.
       await until("it has ended", () => {
         container.kill("SIGTERM");
         return !container.running;
       });
-      expect([container.exitCode, container.output]).toEqual([143, ""]);
+      expect(container.exitCode).toBe(143);
     } finally {
       container.kill("SIGKILL");
     }
