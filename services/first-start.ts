@@ -4,6 +4,6 @@ import { defineEnvironment, flag } from "@valence/runtime/kernel";
 export const seedEnvironment = defineEnvironment("The first start", {
   SEED: flag({
     default: true,
-    says: "whether a first start makes an administrator, a catalog and stock; `off` leaves the shop empty",
+    says: "whether a first start makes an administrator, a catalog and stock; `off` leaves the shop empty, but for the administrator where `ADMIN_PASSWORD` is set",
   }),
 });

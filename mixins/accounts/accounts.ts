@@ -70,7 +70,10 @@ import { accountErrors } from "./errors.ts";
 export interface AccountsOptions {
   /** Roles that each new account gets, and the first administrator besides `admin`. Default: none. */
   readonly registered?: readonly string[];
-  /** Whether a first start makes an administrator, from `ADMIN_EMAIL` and `ADMIN_PASSWORD`. Default: always. */
+  /**
+   * Whether a first start makes an administrator, of `ADMIN_EMAIL`, with a password of its own. Where `ADMIN_PASSWORD` names
+   * one it always does. Default: always.
+   */
   readonly firstAdministrator?: (broker: ServiceBroker) => boolean;
 }
 
@@ -140,7 +143,8 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       });
       await this.signer.open();
       openEntrances(this as unknown as Accounts, { redis, registered });
-      if (firstAdministrator(this.broker)) await this.makeFirstAdministrator();
+      const isNamed = accountsEnvironment.of(this.broker).ADMIN_PASSWORD !== undefined;
+      if (isNamed || firstAdministrator(this.broker)) await this.makeFirstAdministrator();
       const { broker, database, users, logger } = this;
       Object.assign(this, openAccountMails({ broker, service: this.fullName, database, users, counter, logger }));
     },

@@ -88,6 +88,11 @@ test("where the address has an account already it stays as it is, and each start
   expect((await again("accounts.login", ADMIN)).user.roles).toEqual([]);
 });
 
+test("a service that is told to make none makes the one that the environment has a password for", async () => {
+  const { call } = await start({ ADMIN_PASSWORD: ADMIN.password }, { firstAdministrator: () => false });
+  expect((await call("accounts.login", ADMIN)).user.roles).toEqual(["admin"]);
+});
+
 test("a service that is told to makes none, and neither does a worker besides the first", async () => {
   for (const { database, text } of [await start({}, { firstAdministrator: () => false }), await start({}, {}, 2)]) {
     expect(text).toBeUndefined();

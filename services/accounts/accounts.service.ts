@@ -4,6 +4,6 @@ import { contract } from "./contract.ts";
 
 export default Accounts(contract, {
   registered: ["customer"],
-  // A shop that is to stay empty (SEED=off) gets no administrator either.
+  // A shop that is to stay empty (SEED=off) gets no administrator either, unless ADMIN_PASSWORD is set.
   firstAdministrator: broker => seedEnvironment.of(broker).SEED,
 });
