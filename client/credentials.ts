@@ -96,7 +96,7 @@ export function tokens({
       former = undefined;
     },
     async renew({ code }, refused, send) {
-      if (!EXPIRED.has(code)) return false;
+      if (!EXPIRED.includes(code)) return false;
       // Another call has renewed them since this one was sent. A call of somebody who has logged out is not sent as whoever came next.
       if (refused["Authorization"] !== headers()["Authorization"])
         return former !== undefined && refused["Authorization"] === former;
@@ -108,4 +108,4 @@ export function tokens({
 }
 const bearer = (tokens: Tokens | undefined): Record<string, string> =>
   tokens ? { Authorization: `Bearer ${tokens.accessToken}` } : {};
-const EXPIRED: ReadonlySet<string> = new Set(["INVALID_TOKEN", "CALLER_UNPROVEN"]);
+const EXPIRED: readonly string[] = ["INVALID_TOKEN", "CALLER_UNPROVEN"];
