@@ -1,5 +1,5 @@
 // The topics that screens listen to, each with what is looked at for it.
-import type { Service, ServiceBroker } from "moleculer";
+import type { Service } from "moleculer";
 import type { Context, Mixin } from "../../contract/index.ts";
 import { fingerprintOf, systemClock } from "../../kernel/index.ts";
 import { servingNodes } from "../ask-nodes.ts";
@@ -22,9 +22,9 @@ type Looking = Service & { readonly topics: Topics };
 export const LooksAtTopics = (): Mixin<{}> =>
   ({
     created(this: Service & { topics?: Topics }) {
-      const { broker, logger } = this;
+      const { logger } = this;
       this.topics = new Topics({
-        looks: looksOf(broker),
+        looks: looksOf(this),
         editionOf: seen => fingerprintOf("topic", seen),
         clock: systemClock,
         logger,
@@ -40,9 +40,10 @@ export const hintOperations = {
 };
 
 /** On nobody's behalf: all who listen share them. */
-function looksOf(broker: ServiceBroker): Readonly<Record<Topic, Looks>> {
+function looksOf(service: Service): Readonly<Record<Topic, Looks>> {
+  const { broker } = service;
   const asker = (params: object = {}) =>
-    ({ broker, params, meta: {}, call: broker.call.bind(broker) as unknown }) as never;
+    ({ broker, service, params, meta: {}, call: broker.call.bind(broker) as unknown }) as never;
   return {
     overview: {
       everyMs: 5_000,
