@@ -85,7 +85,7 @@ export async function call<T>(sending: Sending): Promise<Answered<T>> {
       attempt--;
       continue;
     }
-    if (wasUncertain && SAYS_NOTHING.has(answered.status)) Object.assign(answered, { outcome: "unknown" });
+    if (wasUncertain && SAYS_NOTHING.includes(answered.status)) Object.assign(answered, { outcome: "unknown" });
     const pauseMs = pauseAfter(answered, attempt);
     const isWorthIt =
       attempt < limits.attemptsMax &&
@@ -97,7 +97,7 @@ export async function call<T>(sending: Sending): Promise<Answered<T>> {
   }
 }
 /** Refusals that come before the key is looked at: they say nothing about what an earlier attempt has done. */
-const SAYS_NOTHING: ReadonlySet<number> = new Set([401, 403, 408, 425, 429, 503]);
+const SAYS_NOTHING: readonly number[] = [401, 403, 408, 425, 429, 503];
 
 /** Whether a request that was refused is to be sent again, with credentials that are new. */
 export const renewed = async (
@@ -151,7 +151,7 @@ async function attemptOf<T>(
     const type = headers.get("Accept")!;
     if (!isOf(response, type)) return await problemIn(response);
     const { status } = response;
-    const answer: unknown = status === 204 ? undefined : await (type === JSON_TYPE ? response.json() : response.text());
+    const answer: unknown = status === 204 ? undefined : await response[type === JSON_TYPE ? "json" : "text"]();
     return { body: answer as T, status, headers: response.headers };
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
@@ -177,12 +177,10 @@ export function requestOf({ line, input }: Pick<Sending, "line" | "input">): {
   });
   const url = filled.startsWith("/.") ? filled : `/api${/^\/v\d/.test(filled) ? "" : "/v1"}${filled}`;
   if (method !== "GET" && method !== "DELETE") return { method, url, body: JSON.stringify(rest) };
-  const query = new URLSearchParams(
-    Object.entries(rest).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, `${value as string | number | boolean}`] as [string, string]],
-    ),
-  ).toString();
-  return { method, url: query === "" ? url : `${url}?${query}` };
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(rest))
+    if (value !== undefined) query.set(name, `${value as string | number | boolean}`);
+  return { method, url: `${url}?${query.toString()}`.replace(/\?$/, "") };
 }
 
 /**
@@ -198,11 +196,9 @@ function segmentOf(field: string, value: unknown): string {
       // Half of a pair of surrogates.
     }
   }
-  const errors = [{ field, message: "is no part of a path" }];
-  throw new ProblemError("VALIDATION_ERROR", {
-    status: 422,
-    problem: { detail: `${field} ${errors[0]!.message}`, errors },
-  });
+  const message = "is no part of a path";
+  const problem = { detail: `${field} ${message}`, errors: [{ field, message }] };
+  throw new ProblemError("VALIDATION_ERROR", { status: 422, problem });
 }
 
 /** A key belongs to a user: what strangers may change takes none. */

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { until } from "@valence/runtime/testing";
-import { createClient, ProblemError, tokens, type Client, type ClientOptions, type Problem } from "./index.ts";
+import { cookies, createClient, ProblemError, tokens, type Client, type ClientOptions, type Problem } from "./index.ts";
 
 interface Seen {
   readonly line: string;
@@ -302,6 +302,17 @@ test("a refused renewal ends the session, once, and every call is told", async (
   const errors = await Promise.all(Array.from({ length: 5 }, () => failure(shop.me.get())));
   expect(errors.map(({ code }) => code)).toEqual(Array(5).fill("BAD_REFRESH_TOKEN"));
   expect([ends, session.tokens, refreshes().length]).toEqual([["BAD_REFRESH_TOKEN"], undefined, 1]);
+});
+
+test.each(["SESSION_ENDED", "UNAUTHENTICATED"])("a page's session is over with %s", async (...[code]) => {
+  const ends: string[] = [];
+  replies.push(problem(code, 401), problem("BAD_CREDENTIALS", 401));
+  const shop = clientOf({ credentials: cookies({ name: "shop", onEnd: ({ code: why }) => ends.push(why) }) });
+  expect(await failure(shop.me.get())).toMatchObject({ code });
+  expect(await failure(shop.session.open({ email: "a@example.org", password: "p" }))).toMatchObject({
+    code: "BAD_CREDENTIALS",
+  });
+  expect([ends, seen[0]!.headers["x-session"]]).toEqual([[code], "shop"]);
 });
 
 test("a renewal that finds nobody at home leaves the session as it is", async () => {

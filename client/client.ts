@@ -75,8 +75,8 @@ export type CodeOf<F> = F extends Failing<infer T> ? Refusals<T> | GeneralCode |
  * for a `url` that is none.
  */
 export function createClient(options: ClientOptions = {}): Client {
-  const client =
-    options.url === undefined ? options : { ...options, url: new URL(options.url).href.replace(/\/$/, "") };
+  const { url } = options;
+  const client = url === undefined ? options : { ...options, url: new URL(url).href.replace(/\/$/, "") };
   const groups = Object.entries(table).map(([group, lines]) => {
     const operations: Record<string, unknown> = Object.fromEntries(
       Object.entries<string>(lines).map(([name, line]) => [name, operationOf(client, line)]),

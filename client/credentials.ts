@@ -27,7 +27,8 @@ export function cookies({ name, onEnd }: Ending & { readonly name?: string } = {
   return {
     headers: () => (name === undefined ? {} : { "X-Session": name }),
     async renew(problem) {
-      if (problem.code === "SESSION_ENDED") onEnd?.(problem);
+      // A browser drops a cookie that is over by itself: then nothing is sent that could be refused.
+      if (problem.code === "SESSION_ENDED" || problem.code === "UNAUTHENTICATED") onEnd?.(problem);
       return false;
     },
   };
@@ -95,7 +96,7 @@ export function tokens({
       former = undefined;
     },
     async renew({ code }, refused, send) {
-      if (!EXPIRED.has(code)) return false;
+      if (!EXPIRED.includes(code)) return false;
       // Another call has renewed them since this one was sent. A call of somebody who has logged out is not sent as whoever came next.
       if (refused["Authorization"] !== headers()["Authorization"])
         return former !== undefined && refused["Authorization"] === former;
@@ -107,4 +108,4 @@ export function tokens({
 }
 const bearer = (tokens: Tokens | undefined): Record<string, string> =>
   tokens ? { Authorization: `Bearer ${tokens.accessToken}` } : {};
-const EXPIRED: ReadonlySet<string> = new Set(["INVALID_TOKEN", "CALLER_UNPROVEN"]);
+const EXPIRED: readonly string[] = ["INVALID_TOKEN", "CALLER_UNPROVEN"];

@@ -33,4 +33,4 @@ function nextOf(
 }
 
 const cursorIn = (url: string | undefined): string | undefined =>
-  url === undefined ? undefined : (new URL(url, "http://api").searchParams.get("cursor") ?? undefined);
+  url ? (new URL(url, "http://api").searchParams.get("cursor") ?? undefined) : undefined;

@@ -45,5 +45,8 @@ export const PostalAddress = Type.Object(
 );
 
 /** The address without the lines that were left blank. */
-export const filledIn = <A extends Static<typeof Address>>(address: A): A =>
-  Object.fromEntries(Object.entries(address).filter(([, line]) => line !== "")) as A;
+export function filledIn<A extends Static<typeof Address>>(address: A): A {
+  const filled: A = { ...address };
+  for (const name in filled) if (filled[name] === "") delete filled[name];
+  return filled;
+}

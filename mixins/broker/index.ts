@@ -1,5 +1,6 @@
 // The options, middlewares and transporters of the broker. Only moleculer.config.ts (and tests that build a broker)
 // import it.
+import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { BrokerOptions, Middleware } from "moleculer";
 import { clusterKeysIn, natsOptions, nodeEnvironment, type Environment } from "../kernel/index.ts";
@@ -20,6 +21,7 @@ import { bulkhead } from "./middlewares/bulkhead.ts";
 import { callAtHand } from "./middlewares/call-at-hand.ts";
 import { callChain } from "./middlewares/call-chain.ts";
 import { BREAKER, circuitBreaker } from "./middlewares/circuit-breaker.ts";
+import { fallback } from "./middlewares/fallback.ts";
 import { identity } from "./middlewares/identity.ts";
 import { logLevels } from "./middlewares/log-levels.ts";
 import { observeCalls } from "./middlewares/observe-calls.ts";
@@ -46,7 +48,8 @@ const ANNOUNCE_MS = 200;
  *
  * - Metrics is `observeCalls`: Moleculer's counts every call and event, 7 µs a call, more than the rest of a call together.
  * - CircuitBreaker and Bulkhead are ours: Moleculer's breaker is inside of the time-out and never sees one, and its bulkhead executes calls whose callers have given up.
- * - Timeout is `timeouts`: it makes one promise a call in place of seven.
+ * - Timeout and ContextTracker are `timeouts`: it makes two promises a call in place of nine. Fallback is `fallback`: it makes none for
+ *   a call that has none.
  * - Tracing too: its exporters do not speak OTLP, and it measures calls only. `middlewares/tracing.ts` is there where traces are sent, and the spans of calls are begun and ended by `observeCalls`.
  * - Retry has no effect: its option is off, and `retries` repeats calls.
  */
@@ -67,11 +70,10 @@ const MIDDLEWARES = [
   "Cacher",
   // Outside of the cacher: a cached answer must not pass by the check of roles.
   authorization,
-  "ContextTracker",
   timeouts,
   circuitBreaker,
   "Retry",
-  "Fallback",
+  fallback,
   "ErrorHandler",
   "Debounce",
   "Throttle",
@@ -117,6 +119,8 @@ export function brokerOptions(environment: Environment): BrokerOptions & { valen
     logLevel: node.LOGLEVEL,
     logger: brokerLog(environment),
     validator: new Validator(),
+    // For each context. Moleculer's own puts an id together from twenty pieces, of numbers that can be guessed.
+    uidGenerator: () => randomUUID(),
     errorRegenerator: new Regenerator(),
     // Moleculer's default has no time-out.
     requestTimeout: node.REQUEST_TIMEOUT_MS,

@@ -16,6 +16,18 @@ if (process.versions.node.localeCompare(NODE_MIN, "en", { numeric: true }) < 0) 
   process.exit(1);
 }
 
+// Linux has no default action for the signals of process 1, as in a container: until a broker takes them they would be lost, and
+// the process killed at the end of its grace period. It ends as any other process does by them.
+if (process.pid === 1)
+  for (const [signal, number] of [
+    ["SIGTERM", 15],
+    ["SIGINT", 2],
+  ])
+    process.once(signal, () => {
+      // The broker's own handler is there: it stops in order.
+      if (process.listenerCount(signal) === 0) process.exit(128 + number);
+    });
+
 // The next start reads the code that this one has compiled: that saves a third of its CPU. enableCompileCache alone is for the
 // main thread; other threads and processes find the cache by the variable.
 process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "node-compile-cache");

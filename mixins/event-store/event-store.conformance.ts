@@ -705,7 +705,7 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         expect(await ids({ state: "running", limit: 2, after: "saga-2" })).toEqual(["saga-3"]);
         const newestFirst = { limit: 2, newestFirst: true };
         expect(await ids({ state: "running", ...newestFirst })).toEqual(["saga-3", "saga-2"]);
-        expect(await ids({ ...newestFirst, after: "saga-2" })).toEqual(["saga-1"]);
+        expect(await ids({ state: "running", ...newestFirst, after: "saga-2" })).toEqual(["saga-1"]);
         expect(await ids({ olderThanMs: 60_000 })).toEqual([]);
       });
 

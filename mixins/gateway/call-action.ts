@@ -3,6 +3,7 @@
 import type { ServerResponse } from "node:http";
 import type { Context } from "moleculer";
 import { clientCommandId, COMMAND_ID, isRefusal, REPLAYED } from "../kernel/index.ts";
+import { setField } from "../http/siblings.ts";
 import type { Answer, Step } from "./exchange.ts";
 import { inClientsWords } from "./idempotency/key.ts";
 import type { ActionTarget, Request } from "./route/route.ts";
@@ -37,10 +38,10 @@ async function call(
   const isReplay = () => (ctx.meta as { [REPLAYED]?: unknown })[REPLAYED] === commandId;
   try {
     const result = await ctx.call(action, params(request), { headers: { [COMMAND_ID]: commandId } } as object);
-    if (isReplay()) res.setHeader("Idempotency-Replayed", "true");
+    if (isReplay()) setField(res, "Idempotency-Replayed", "true");
     return result;
   } catch (error) {
-    if (isReplay() && isRefusal(error)) res.setHeader("Idempotency-Replayed", "true");
+    if (isReplay() && isRefusal(error)) setField(res, "Idempotency-Replayed", "true");
     throw inClientsWords(error, isReplay());
   }
 }

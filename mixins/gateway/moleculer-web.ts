@@ -5,7 +5,7 @@
 // Routes are functions, not action names. So a client can call no action without a route, params are built field by
 // field, and meta of a service's context never reaches the client.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Service, ServiceSchema } from "moleculer";
+import type { Context, Service, ServiceSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
 import type { GatewayRequest } from "./exchange.ts";
 import { isSafePath, pathOf } from "../http/siblings.ts";
@@ -68,45 +68,37 @@ export function Router<S extends RouterService>(routes: readonly Route[], answer
     actions: {
       // A request runs in this action for as long as its client takes to send and to read; `admission.ts` bounds our work.
       // The request's own span tells more than one of the action.
-      rest: { bulkhead: false, traced: false } as object,
+      rest: {
+        bulkhead: false,
+        traced: false,
+        /**
+         * Answers a request by its alias. moleculer-web's own handler parses the URL anew, sets header fields, and goes through what our
+         * one route leaves off (middlewares, CORS, lists, limits, merged params). Undefined: nothing was routed.
+         */
+        async handler(this: S, ctx: Context<{ req: IncomingMessage; res: ServerResponse }>) {
+          const { req, res } = ctx.params;
+          const found = this.matching(pathOf(req)).find(({ alias }) => alias.method === req.method);
+          if (!found) return undefined;
+          const { alias, params } = found;
+          Object.assign(req, { $ctx: ctx, $params: { params }, $alias: alias, originalUrl: req.url });
+          // A response that fails is one whose client has left; without a listener the process would end.
+          res.on("error", () => {});
+          await alias.handler.call(this, req, res);
+          return true;
+        },
+      } as object,
       // Off: a public list of aliases, and routes that change while the gateway runs.
       listAliases: false,
       addRoute: false,
       removeRoute: false,
     },
     methods: {
-      /** moleculer-web's parser (qs) makes objects of `a[b]`; each route reads its query by its own schema instead. */
-      parseQueryString: (req: IncomingMessage) => ({ url: pathOf(req), query: {} }),
       matching(this: S, path: string): readonly Match[] {
         if (this.matches.path !== path) {
           const found = this.aliases.map(alias => ({ alias, params: alias.match(path) }));
           this.matches = { path, found: found.filter((match): match is Match => match.params !== false) };
         }
         return this.matches.found;
-      },
-      /**
-       * Answers a request by its alias. moleculer-web's own method goes through what our one route leaves off (middlewares, CORS,
-       * lists, limits, merged params), and listens to the response until it has left.
-       */
-      async routeHandler(
-        this: S,
-        _ctx: unknown,
-        _route: object,
-        req: IncomingMessage,
-        res: ServerResponse,
-        found?: Match,
-      ) {
-        // Falsy: nothing was routed.
-        if (!found) return undefined;
-        Object.assign(req, { $params: { params: found.params }, $alias: found.alias });
-        // A response that fails is one whose client has left; without a listener the process would end.
-        res.on("error", () => {});
-        await found.alias.handler.call(this, req, res);
-        return true;
-      },
-      /** moleculer-web's own method would match every alias again. */
-      resolveAlias(this: S, path: string, method: string): Match | false {
-        return this.matching(path).find(({ alias }) => alias.method === method) ?? false;
       },
     },
     created(this: S) {

@@ -3,7 +3,7 @@
 // streams too: a page cannot read an answer that does not, not even why it was refused.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { httpLimits as limits } from "./limits.ts";
-import type { Fields } from "./respond.ts";
+import type { Fields } from "./response.ts";
 import { SECURITY_HEADERS } from "./security-headers.ts";
 
 /** Header fields that we read and a page may send, besides those that every page may. A test asks the description for them. */

@@ -9,7 +9,8 @@ import { hasBody, tooLarge, whenBodyKnown } from "./body.ts";
 import { httpLimits as limits } from "./limits.ts";
 import { isAcceptedType } from "./media-type.ts";
 import { FIELDS_FOR_ALL, type Cors } from "./cors.ts";
-import { noteHead, setFields, VARY, type Fields } from "./respond.ts";
+import { noteHead, VARY } from "./respond.ts";
+import { setFields, type Fields } from "./response.ts";
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
 export interface RequestGuard {

@@ -1,6 +1,7 @@
 // Writes answers.
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { encodedTag } from "../contract/index.ts";
+import type { Fields } from "./response.ts";
 import { together } from "./together.ts";
 import { acceptedEncoding, compressed, isCompressible, type Encoding } from "./compression.ts";
 
@@ -14,13 +15,6 @@ export const VARY = "Accept-Encoding, Accept, Origin";
 export const NOT_KEPT = "private, no-store";
 
 export const JSON_TYPE = "application/json; charset=utf-8";
-
-/** Header fields, names and values by turns. */
-export type Fields = readonly string[];
-
-export function setFields(res: ServerResponse, fields: Fields): void {
-  for (let at = 0; at < fields.length; at += 2) res.setHeader(fields[at]!, fields[at + 1]!);
-}
 
 export const fieldsOf = (headers: OutgoingHttpHeaders): Fields =>
   Object.entries(headers).flatMap(([name, value]) => [name, String(value)]);

@@ -1,6 +1,6 @@
 // The HTTP server of the gateway, and of the port for probes and operators: Node's limits set for an API, connections
 // bounded in total and for each address, and a stop that resets no connection.
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Handler } from "./request-guard.ts";
@@ -9,6 +9,7 @@ import { httpLimits as limits } from "./limits.ts";
 import { httpErrors } from "./errors.ts";
 import { endWith, refusalOf } from "./problem.ts";
 import { Turns } from "./pipelining.ts";
+import { Response } from "./response.ts";
 
 export interface HttpServerOptions {
   /** Proxies before the server: with any, the address of a connection is not the client's. Default 0. */
@@ -55,6 +56,7 @@ export class HttpServer {
     };
     this.#server = createServer(
       {
+        ServerResponse: Response as unknown as typeof ServerResponse,
         maxHeaderSize: limits.headerBytesMax,
         headersTimeout: headersTimeoutMs,
         requestTimeout: headersTimeoutMs + bodyTimeoutMs,

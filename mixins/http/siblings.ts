@@ -23,12 +23,11 @@ export {
   send,
   sendParts,
   sendUnchanged,
-  setFields,
   textOf,
   TextParts,
   unchangedHeaders,
   VARY,
-  type Fields,
 } from "./respond.ts";
+export { dropField, hasField, setField, setFields, type Fields } from "./response.ts";
 export { appHeaders, PAGE_HEADERS, SECURITY_HEADERS, type HeaderList } from "./security-headers.ts";
 export { HttpServer, type HttpServerOptions } from "./server.ts";

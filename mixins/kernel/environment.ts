@@ -110,7 +110,7 @@ export class Environment {
 
   /** Read and checked once; see Declaration.of. */
   valuesOf<V extends Variables>(declaration: Declaration<V>): Values<V> {
-    const known = this.#values.get(declaration as unknown as Declaration);
+    const known = this.#values.get(declaration);
     if (known) return known as Values<V>;
     const values = {};
     for (const [name, variable] of Object.entries(declaration.variables)) {
@@ -121,7 +121,7 @@ export class Environment {
       Object.defineProperty(values, name, { value, enumerable });
     }
     declaration.check(values as Values<V>, this);
-    this.#values.set(declaration as unknown as Declaration, values);
+    this.#values.set(declaration, values);
     Object.assign(this, values);
     return values as Values<V>;
   }

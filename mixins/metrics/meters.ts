@@ -139,13 +139,16 @@ export class Meters {
   #series(definition: MetricDefinition, labels: Labels = {}): Series | Distribution {
     let known = this.#metrics.get(definition);
     if (!known) this.#metrics.set(definition, (known = new Map()));
+    // Most values are what their labels take: those of a series that is there need no look.
+    let found = known.get(keyOf(definition, labels));
+    if (found) return found;
     const given = declared(definition, labels);
-    const found = known.get(keyOf(given));
+    found = known.get(keyOf(definition, given));
     if (found) return found;
     const isFull = known.size >= seriesMaxOf(definition);
     if (isFull) this.#overflow.add();
     const kept = isFull ? withOther(definition, given) : given;
-    const key = keyOf(kept);
+    const key = keyOf(definition, kept);
     let series = known.get(key);
     if (!series) {
       series = definition.type === "histogram" ? new Distribution(definition, kept) : new Series(kept);
@@ -215,7 +218,11 @@ const withOther = ({ labels = {} }: MetricDefinition, given: Labels): Labels =>
     Object.entries(given).map(([label, value]) => [label, typeof labels[label] === "string" ? OTHER : value]),
   );
 
-const keyOf = (labels: Labels): string => Object.values(labels).join("\n");
+function keyOf({ labels }: MetricDefinition, given: Labels): string {
+  let key = "";
+  for (const label in labels) key += `${given[label] ?? OTHER}\n`;
+  return key;
+}
 
 const known = new WeakMap<object, Meters>();
 

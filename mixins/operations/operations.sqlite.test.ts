@@ -181,6 +181,8 @@ test("sagas of all services, oldest first, each with its service", async () => {
     ["saga-2", "returns"],
     ["saga-3", "borrowing"],
   ]);
+  const newest = (await ask("sagas", { order: "newest" })).sagas.map(({ id }: any) => id);
+  expect(newest).toEqual(["saga-3", "saga-2", "saga-1"]);
   expect((await ask("sagas", { limit: 1 })).sagas).toHaveLength(1);
   expect((await ask("sagas", { state: "completed" })).state).toBe("completed");
 });
@@ -266,7 +268,10 @@ test("sagas of all services come in pages, oldest first, and a cursor belongs to
 
 test("actors in quarantine with the reason, and their release by type", async () => {
   const [b2, b1] = (await ask("quarantined")).quarantined;
-  expect([b2, b1.id]).toEqual([{ id: "b2", reason: "torn", at: expect.any(String), service: "books" }, "b1"]);
+  expect([b2, b1.id]).toEqual([
+    { id: "b2", type: "book", reason: "torn", at: expect.any(String), service: "books" },
+    "b1",
+  ]);
   expect(await ask("releaseQuarantine", { type: "book", id: "b2" })).toEqual({ id: "b2", released: true });
   await expect(ask("releaseQuarantine", { type: "car", id: "b2" })).rejects.toMatchObject({ code: 404 });
 });

@@ -15,7 +15,9 @@ async function resultsAgainst(answer: (res: ServerResponse) => void): Promise<Sm
   server = createServer((_, res) => answer(res));
   await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return Array.fromAsync(smokeOf([], { url, environment: readEnvironment({}), key: undefined, headers: {}, stepMs: 1_000 }));
+  return Array.fromAsync(
+    smokeOf([], { url, environment: readEnvironment({}), key: undefined, headers: {}, stepMs: 1_000 }),
+  );
 }
 const json =
   (text: string, status = 200) =>

@@ -1,5 +1,6 @@
 // The operations on sagas: list by state, name, reason and age, counts, one saga in detail, retry, compensate, annotate, one by one
 // or many. Each request that changes something is a journal entry with the operator and the reason.
+import { setTimeout as pause } from "node:timers/promises";
 import type { Context, Service } from "moleculer";
 import Type from "typebox";
 import { isRefusal, plainError } from "../kernel/index.ts";
@@ -34,6 +35,8 @@ const PAGE = 100;
 const PAGE_MAX = 1_000;
 /** Rows that are read at once, and that one request looks at: on SQLite about 50 ms of its writer, in pieces. */
 const SEARCH = { rows: 500, searched: 20_000, forMs: 1_500 };
+/** Milliseconds in which the journals of a page are read. */
+const DETAILED_MS = 1_000;
 /** Milliseconds that another node has to tell whether it drives a saga. */
 const NODE_MS = 1_000;
 const operation = { visibility: "public", permission: "operations:read" } as const;
@@ -252,16 +255,27 @@ interface Standing {
   readonly attempt: number;
 }
 
-const standing = (sagas: SagaDriver, found: readonly SagaSummary[]): Promise<(SagaSummary & Partial<Standing>)[]> =>
-  Promise.all(
-    found.map(async summary => {
-      const ref = sagas.refOf(summary.id);
-      if (ref === undefined || summary.state === "completed" || summary.state === "compensated") return summary;
-      const state = await sagas.read(ref);
-      const attempt = state.calls.findLast(({ status }) => status !== "done")?.attempt ?? 1;
-      return { ...summary, step: inWords(ref.saga, state), attempt };
-    }),
-  );
+/** A journal that is not read, or not in time, leaves its saga as the list has it: the list itself is there, and not late. */
+async function standing(
+  sagas: SagaDriver,
+  found: readonly SagaSummary[],
+): Promise<(SagaSummary & Partial<Standing>)[]> {
+  const over = new AbortController();
+  const late = pause(DETAILED_MS, undefined, { signal: over.signal }).catch(() => undefined);
+  const detailed = found.map(async summary => {
+    const ref = sagas.refOf(summary.id);
+    if (ref === undefined || summary.state === "completed" || summary.state === "compensated") return summary;
+    const state = await Promise.race([sagas.read(ref).catch(() => undefined), late]);
+    if (state === undefined) return summary;
+    const attempt = state.calls.findLast(({ status }) => status !== "done")?.attempt ?? 1;
+    return { ...summary, step: inWords(ref.saga, state), attempt };
+  });
+  try {
+    return await Promise.all(detailed);
+  } finally {
+    over.abort();
+  }
+}
 
 /** Refuses to list after an unknown saga: the page would be empty, as if there were no more. */
 async function assertKnown(sagas: SagaDriver, after: string): Promise<void> {

@@ -515,14 +515,14 @@ describe("an event in the place of the one that began a saga, since the log was 
   }
 
   test("P5 parks the saga, ended or not, and says so; a repetition of its own event, upcast or not, does nothing", async () => {
-    const shop = await start();
-    const { broker, wish, saga } = shop;
+    const house = await start();
+    const { broker, wish, saga } = house;
     await wish("w1");
     const { sagas } = broker.getLocalService("fulfilments") as SagaService;
     const { event } = await sagas.read(sagas.resolve("w1"));
     await sagas.start(Fulfilment, { ...event!, data: { upcast: true } } as never);
     expect((await saga("w1")).state).toBe("completed");
-    await comesAnew(shop, "w1");
+    await comesAnew(house, "w1");
     expect(await saga("w1")).toMatchObject({
       state: "stuck",
       reason: `LOG_PUT_BACK: it began with wish.w1@1 of ${event!.at}, in whose place the log now has one of ${LATER}`,
@@ -537,10 +537,10 @@ describe("an event in the place of the one that began a saga, since the log was 
   });
 
   test("P5 retried, its calls go out once more under their ids, and what was done is not done twice", async () => {
-    const shop = await start();
-    const { broker, wish, rests, parts, happened, calls } = shop;
+    const house = await start();
+    const { broker, wish, rests, parts, happened, calls } = house;
     await wish("w1");
-    await comesAnew(shop, "w1");
+    await comesAnew(house, "w1");
     await broker.call("fulfilments.retrySaga", { id: "w1" }, admin);
     expect(await rests("w1")).toMatchObject({ state: "completed", startedBy: "wish.w1@1" });
     expect([await parts("bolts"), await parts("nuts")]).toEqual([8, 7]);
@@ -548,25 +548,25 @@ describe("an event in the place of the one that began a saga, since the log was 
     const [charge, send] = ["saga:fulfilment.w1/charge/1", "saga:fulfilment.w1/send/1"];
     expect(calls.map(({ commandId }) => commandId)).toEqual([charge, send, charge, send]);
     // The event is the saga's own from now on.
-    await comesAnew(shop, "w1");
+    await comesAnew(house, "w1");
     expect((await rests("w1")).state).toBe("completed");
   });
 
   test("P5 one that says something else is not repeated: its calls were made for another", async () => {
-    const shop = await start();
-    const { broker, wish, saga } = shop;
+    const house = await start();
+    const { broker, wish, saga } = house;
     await wish("w1");
-    await comesAnew(shop, "w1", { card: "better" });
+    await comesAnew(house, "w1", { card: "better" });
     expect((await saga("w1")).can.retry).toMatchObject({ isPossible: false, type: "SAGA_NOT_REPEATABLE" });
     expect(await refusalOf(broker.call("fulfilments.retrySaga", { id: "w1" }, admin))).toBe("SAGA_NOT_REPEATABLE");
   });
 
   test("P5 one that was taken back is taken back again, or left, as the operator says", async () => {
-    const shop = await start();
-    const { broker, wish, rests, parts, happened } = shop;
+    const house = await start();
+    const { broker, wish, rests, parts, happened } = house;
     for (const id of ["w1", "w2"]) {
       expect((await wish(id, { card: "bad" })).state).toBe("compensated");
-      await comesAnew(shop, id);
+      await comesAnew(house, id);
     }
     await broker.call("fulfilments.retrySaga", { id: "w1" }, admin);
     await broker.call("fulfilments.compensateSaga", { id: "w2" }, admin);
@@ -577,15 +577,15 @@ describe("an event in the place of the one that began a saga, since the log was 
 
   test("one whose calls an operator has retried is not repeated, since their ids are others", async () => {
     let isMended = false;
-    const shop = await start(action => {
+    const house = await start(action => {
       if (action === "send" && !isMended) throw new Refusal("NO_SUCH_ADDRESS");
     });
-    const { broker, wish, rests, saga } = shop;
+    const { broker, wish, rests, saga } = house;
     expect((await wish("w1")).state).toBe("stuck");
     isMended = true;
     await broker.call("fulfilments.retrySaga", { id: "w1" }, admin);
     expect((await rests("w1")).state).toBe("completed");
-    await comesAnew(shop, "w1");
+    await comesAnew(house, "w1");
     expect((await saga("w1")).can.retry).toMatchObject({ isPossible: false, type: "SAGA_NOT_REPEATABLE" });
     const retry = broker.call("fulfilments.retrySaga", { id: "w1" }, admin);
     expect(await refusalOf(retry)).toBe("SAGA_NOT_REPEATABLE");

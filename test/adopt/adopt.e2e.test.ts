@@ -289,6 +289,11 @@ test(
       cpSync(join(ROOT, "moleculer.config.ts"), join(repository, "moleculer.config.ts"));
       symlinkSync(join(hotel, "node_modules"), join(repository, "node_modules"));
     }
+    // What is left of the shop has the contract from its package.
+    const contract = join(hotel, "node_modules/@acme/shipping-contract");
+    run(process.execPath, [join(ROOT, "deploy/contract-package.ts"), "shipping", contract], ROOT);
+    const imported = 'console.log((await import("@acme/shipping-contract")).contract.service)';
+    expect(run(process.execPath, ["--input-type=module", "-e", imported], rest)).toBe("shipping\n");
     const nats = await Nats.start();
     try {
       const command: [string] = [join(hotel, "node_modules/.bin/valence")];

@@ -49,6 +49,29 @@ test.each(containers)("%s has the fields of a container, in their forms", (_name
   expect(healthcheck["retries"]).toEqual(expect.any(Number));
 });
 
+/** What runs with a profile: containers without one always do. */
+const runningWith = (profile?: string): string[] =>
+  containers.filter(([, { profiles }]) => !profiles || (profile && profiles.includes(profile))).map(([name]) => name);
+const PROFILES = [...new Set(containers.flatMap(([, { profiles = [] }]) => profiles))];
+
+test.each(PROFILES)("whatever a container of profile %s waits for runs with it", profile => {
+  const running = runningWith(profile);
+  for (const name of running)
+    expect(running).toEqual(expect.arrayContaining(Object.keys(services[name]!.depends_on ?? {})));
+});
+
+test("the header names every profile, and each server that it names by a port of this machine opens it", () => {
+  const header = text.slice(0, text.search(/^[^#]/m));
+  const named = [...header.matchAll(/--profile\s+(?:#\s+)?([\w-]+)/g)].map(([, profile]) => profile!);
+  expect([...new Set(named)].toSorted()).toEqual(PROFILES.toSorted());
+  const opened = containers.flatMap(([, { ports = [] }]) => ports.map(port => port.split(":")[1]));
+  for (const [, port] of header.matchAll(/(?:localhost|127\.0\.0\.1|on )?:(\d{4,5})\b/g))
+    expect(["4318", ...opened]).toContain(port);
+  // Inside, by the name of the container, which has to run in the same profile.
+  for (const [, host] of header.matchAll(/\/\/(collector|mailpit):/g)) expect(runningWith("full")).toContain(host);
+  expect(runningWith()).toEqual(["postgres", "redis", "nats"]);
+});
+
 test("no two containers open the same port of the machine", () => {
   const opened = containers.flatMap(([, { ports = [] }]) => ports.map(port => port.split(":")[1]));
   expect(opened).toEqual([...new Set(opened)]);

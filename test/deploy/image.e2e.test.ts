@@ -1,13 +1,16 @@
-// The image, as far as it can be checked without a builder: the Dockerfile, and whether the files that it copies run
-// with the packages that it installs.
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, globSync, mkdirSync, statSync, symlinkSync } from "node:fs";
+// The image, as far as it can be checked without an engine: the Dockerfile is linted, built by its own steps into a folder, and
+// run there as a container runs it. `npm run test:image` also installs the packages as the Dockerfile says; otherwise they are
+// linked.
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { globSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { until } from "@valence/runtime/testing";
+import { freePort } from "@valence/runtime/testing/servers";
+import { buildImage, cannotContain, Container, runInside, type Image } from "./build-image.ts";
 import { isInImage, read, wrongIn } from "./image.ts";
-import { ROOT } from "./manifests.ts";
+import { orderOf } from "../shop/support/shop.ts";
 
 const dockerfile = read("Dockerfile");
 
@@ -47,52 +50,124 @@ test("nothing goes into the image that is not named", () => {
   ).toEqual([]);
 });
 
-let folder: string;
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "image-"));
+/** Milliseconds after which Kubernetes kills a pod (k8s/base/node.yaml). */
+const GRACE_MS = 40_000;
+
+const reason = cannotContain();
+// Without namespaces and users of its own nothing can be run as a container runs it.
+const withContainers = reason === undefined ? describe : describe.skip;
+if (reason !== undefined) console.warn(`the image is not built and run: ${reason}`);
+
+withContainers("the image, built by the Dockerfile's own steps", () => {
+  let folder: string;
+  let image: Image;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "image-"));
+    image = buildImage(folder, { npm: process.env["IMAGE"] === "build" });
+  }, 600_000);
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  test("has a compile cache, pages, and no tools or tests", () => {
+    const has = (pattern: string): string[] =>
+      globSync(pattern, { cwd: image.root, exclude: ["usr", "etc", "proc", "dev"] });
+    expect(has("var/cache/valence/**/*").length).toBeGreaterThan(100);
+    expect(has("app/web/dist/**/*.js").length).toBeGreaterThan(1);
+    expect(has("app/{mixins,services}/**/*.test.ts")).toEqual([]);
+    expect(has("app/node_modules/{jest,typescript,oxlint,esbuild,node}/package.json")).toEqual([]);
+    expect(has("app/web/*.ts")).toEqual([]);
+  });
+
+  test("as process 1, without rights, on a root that it cannot write to, it takes an order and ends by SIGTERM", async () => {
+    const [port, health] = [await freePort(), await freePort()];
+    const env = {
+      PORT: `${port}`,
+      HEALTH_PORT: `${health}`,
+      HOST: "127.0.0.1",
+      ADMIN_EMAIL: "root@example.com",
+      ADMIN_PASSWORD: "correct horse",
+    };
+    const inside = { writable: image.volumes, env };
+    const cached = written(image);
+    const container = new Container(image, inside);
+    try {
+      const url = `http://127.0.0.1:${port}`;
+      await until("it is ready", async () => {
+        if (!container.running) throw new Error(container.output);
+        const answer = await fetch(`http://127.0.0.1:${health}/health/ready`).catch(() => undefined);
+        return answer?.status === 200;
+      });
+      expect(container.status("NSpid")).toMatch(/\s1$/);
+      expect(container.status("Uid")).toMatch(/^1000\s1000\s1000/);
+      expect([container.status("CapEff"), container.status("CapBnd"), container.status("NoNewPrivs")]).toEqual([
+        "0".repeat(16),
+        "0".repeat(16),
+        "1",
+      ]);
+      expect(runInside(image, image.healthcheck, inside)).toEqual({ status: 0, output: "" });
+      const page = await fetch(url, { headers: { Accept: "text/html" } });
+      expect([page.status, page.headers.get("content-type")]).toEqual([200, expect.stringContaining("text/html")]);
+      expect(await orderAt(url)).toBe(201);
+      expect(container.zombies()).toEqual([]);
+      container.kill("SIGTERM");
+      await until("it has ended", () => !container.running, GRACE_MS);
+      expect([container.exitCode, container.output]).toEqual([0, expect.not.stringMatching(/EROFS|EACCES|EPERM/)]);
+      expect(runInside(image, image.healthcheck, inside).status).toBe(1);
+      expect(written(image)).toEqual(cached);
+    } finally {
+      container.kill("SIGKILL");
+    }
+  }, 120_000);
+
+  test("ends by a SIGTERM where no broker takes it, which process 1 does not by itself", async () => {
+    const migrate = [...image.command.slice(0, -1), "migrate"];
+    const container = new Container(image, { writable: image.volumes, env: { DATA_DIR: "/tmp/data" } }, migrate);
+    try {
+      // Nothing shows when its first line has run.
+      await until("it has ended", () => {
+        container.kill("SIGTERM");
+        return !container.running;
+      });
+      expect(container.exitCode).toBe(143);
+    } finally {
+      container.kill("SIGKILL");
+    }
+  }, 60_000);
+
+  test("ends by a SIGTERM in the middle of its start, in order", async () => {
+    const container = new Container(image, { writable: image.volumes, env: { PORT: "0", HEALTH_PORT: "0" } });
+    try {
+      await until("it starts", () => /Service '.*' started/.test(container.output));
+      container.kill("SIGTERM");
+      await until("it has ended", () => !container.running, GRACE_MS);
+      expect(container.exitCode).toBe(0);
+    } finally {
+      container.kill("SIGKILL");
+    }
+  }, 120_000);
 });
-afterEach(() => rm(folder, { recursive: true }));
 
-test("the files of the image run without others, and write nothing beside themselves", () => {
-  const ignore = read(".dockerignore");
-  const app = join(folder, "app");
-  for (const file of execFileSync("git", ["ls-files", "-co", "--exclude-standard"], {
-    cwd: ROOT,
-    encoding: "utf8",
-  }).split("\n"))
-    if (file && isInImage(ignore, file)) cpSync(join(ROOT, file), join(app, file));
-  // The packages that `npm ci --omit=dev` installs, by the lock file. They are linked from this folder, and find their
-  // own dependencies below them.
-  const { packages } = JSON.parse(read("package-lock.json")) as { packages: Record<string, { dev?: boolean }> };
-  for (const [path, { dev }] of Object.entries(packages)) {
-    if (!/^(mixins\/)?node_modules\/(@[^/]+\/)?[^/]+$/.test(path) || dev) continue;
-    mkdirSync(dirname(join(app, path)), { recursive: true });
-    symlinkSync(join(ROOT, path), join(app, path));
-  }
-  const before = written(app);
-  const run = (command: string[], env: Record<string, string>) => {
-    const all = { PATH: process.env["PATH"]!, NODE_ENV: "production", DATA_DIR: join(folder, "data"), ...env };
-    const options = { cwd: app, env: all, encoding: "utf8", timeout: 100_000 } as const;
-    const { error, status, stdout, stderr } = spawnSync(
-      process.execPath,
-      ["--disable-warning=ExperimentalWarning", "mixins/cli/valence.mjs", ...command],
-      options,
-    );
-    // A process that does not end gets a SIGTERM after the time-out, and then ends with code 0.
-    if (error) throw error;
-    return { status, stdout, stderr };
+/** Places an order as a customer does. Answers the status. */
+async function orderAt(url: string): Promise<number> {
+  const ask = async (path: string, body?: object, headers = {}): Promise<{ status: number; body: any }> => {
+    const init = body && { method: "POST", body: JSON.stringify(body) };
+    const answer = await fetch(`${url}/api/v1/${path}`, {
+      ...init,
+      headers: { "Content-Type": "application/json", ...headers },
+    });
+    return { status: answer.status, body: await answer.json() };
   };
-  // The two commands that fill the compile cache: both end by themselves, with and without HEALTH_PORT.
-  const cache = { NODE_COMPILE_CACHE: join(folder, "cache"), HEALTH_PORT: "0" };
-  expect(run(["migrate"], cache)).toMatchObject({ status: 0, stderr: "" });
-  const started = run(["start", "--once"], { ...cache, SERVICES: "ops" });
-  expect(started).toMatchObject({ status: 0, stderr: "", stdout: expect.stringContaining("Service 'ops' started") });
-  expect(globSync("**/*", { cwd: join(folder, "cache") }).length).toBeGreaterThan(100);
-  expect(written(app)).toEqual(before);
-}, 240_000);
+  const account = { email: "ada@example.org", password: "correct horse battery" };
+  await ask("auth/register", { ...account, name: "ada" });
+  const { accessToken } = (await ask("auth/login", account)).body;
+  const [product] = (await ask("products?pageSize=1")).body.rows;
+  const order = orderOf([{ productId: product.id, quantity: 1 }]);
+  const headers = { Authorization: `Bearer ${accessToken}`, "Idempotency-Key": crypto.randomUUID() };
+  return (await ask("orders", order, headers)).status;
+}
 
-/** Every file of ours in the folder, with the time of its last change. */
-const written = (app: string): string[] =>
-  globSync("**/*", { cwd: app, exclude: path => path === "node_modules" })
-    .map(path => `${path} ${statSync(join(app, path)).mtimeMs}`)
+/** Every file of ours in the image, and of the compile cache, with the time of its last change. */
+const written = ({ root }: Image): string[] =>
+  ["app/{*,{mixins,services,web}/**}", "var/cache/**"]
+    .flatMap(pattern => globSync(pattern, { cwd: root, exclude: path => path.endsWith("node_modules") }))
+    .map(path => `${path} ${statSync(join(root, path)).mtimeMs}`)
     .sort();

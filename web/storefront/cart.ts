@@ -45,15 +45,16 @@ async function write(productId: string): Promise<void> {
  */
 export async function joinCarts(): Promise<string | undefined> {
   const { id } = session.user.peek()!;
+  const wasGuests = owner.peek() === null;
   // The copy of another account's cart joins nothing.
-  const guests = owner.peek() === null || owner.peek() === id ? itemsOf(cart.peek()) : [];
+  const guests = wasGuests || owner.peek() === id ? itemsOf(cart.peek()) : [];
   const { items: accounts } = await shop.cart.get();
   const all = joined(guests, accounts);
   const has = new Map(accounts.map(item => [item.productId, item.quantity]));
   for (const { productId, quantity } of all)
     if (has.get(productId) !== quantity) await shop.cart.put({ productId, quantity }).catch(ignoreGone);
   await show(all);
-  return owner.peek() === null ? joinSays(guests, accounts) : undefined;
+  return wasGuests ? joinSays(guests, accounts) : undefined;
 }
 function ignoreGone(error: unknown): void {
   if (!shop.cart.put.isProblem(error, "PRODUCT_NOT_FOUND")) throw error;

@@ -17,6 +17,7 @@ const broker = new ServiceBroker({
   requestTimeout: 5_000,
   internalMiddlewares: false,
   middlewares: [timeouts, "ErrorHandler"] as never,
+  tracking: { enabled: true, shutdownTimeout: 1_000 },
 });
 broker.createService({
   name: "slow",
@@ -63,4 +64,22 @@ test("a nested call has the time that is left of its caller's", async () => {
   const ms = await broker.call<number, object>("slow.passesOn", {});
   expect(ms).toBeGreaterThan(0);
   expect(ms).toBeLessThan(1_000);
+});
+
+test("a call is under way until its action ends, also when nobody waits any more", async () => {
+  const underWay = () =>
+    (broker.getLocalService("slow") as unknown as { _trackedContexts: Context[] })._trackedContexts;
+  expect(underWay()).toHaveLength(0);
+  const late = broker.call("slow.held", {}, { timeout: 5 });
+  const end = release;
+  const forEver = broker.call("slow.held", {}, { timeout: 0 });
+  await expect(late).rejects.toMatchObject({ type: "REQUEST_TIMEOUT" });
+  expect(underWay().map(({ options: { timeout } }) => timeout)).toEqual([5, 0]);
+  end();
+  await new Promise(setImmediate);
+  expect(underWay().map(({ options: { timeout } }) => timeout)).toEqual([0]);
+  fail(new Error("ended"));
+  await expect(forEver).rejects.toThrow("ended");
+  await broker.call("slow.left", {}, { tracking: false } as object);
+  expect(underWay()).toHaveLength(0);
 });

@@ -19,6 +19,7 @@ import {
   secretOfRole,
   type Refusal,
 } from "../../kernel/index.ts";
+import { setField } from "../../http/siblings.ts";
 import { redisOf } from "../../redis/index.ts";
 import { gatewayErrors } from "../errors.ts";
 import { stepFor, type Answer, type Exchange, type Parts, type Step } from "../exchange.ts";
@@ -147,7 +148,7 @@ async function keep({ store, claim, exchange, broker }: Once, { status, headers,
 function replay({ res }: Exchange, { answer }: Extract<Claimed, { state: "done" }>): Answer {
   if (answer === undefined) throw gatewayErrors.IDEMPOTENCY_ANSWER_NOT_KEPT({ field: KEY_FIELD });
   const { status, headers, result } = JSON.parse(answer) as Pick<Answer, "status" | "headers" | "result">;
-  res.setHeader("Idempotency-Replayed", "true");
+  setField(res, "Idempotency-Replayed", "true");
   return { status, headers, body: status === 204 ? undefined : (result ?? null), result };
 }
 

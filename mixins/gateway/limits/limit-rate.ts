@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { isRefusal } from "../../kernel/index.ts";
 import { ANONYMOUS } from "../auth/authentication.ts";
 import type { Callers } from "../auth/callers.ts";
+import { dropField } from "../../http/siblings.ts";
 import { stepFor, type Exchange, type Parts, type Step } from "../exchange.ts";
 import { rateLimitsOf, type RateLimits } from "./rate-limits.ts";
 
@@ -58,8 +59,7 @@ export const limitRate = ({ broker }: Parts): Step => {
     const passed = counting ? counting.then(next) : next();
     return passed.catch((error: unknown) => {
       // Another limit than the counted one, of an account or its mails: what is left of this one would mislead.
-      if (isRefusal(error) && error.code === 429 && error.type !== "RATE_LIMITED")
-        exchange.res.removeHeader("RateLimit");
+      if (isRefusal(error) && error.code === 429 && error.type !== "RATE_LIMITED") dropField(exchange.res, "RateLimit");
       throw error;
     });
   };

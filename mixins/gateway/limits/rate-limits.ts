@@ -6,6 +6,7 @@
 import { hash } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import type { ServiceBroker } from "moleculer";
+import { setField } from "../../http/siblings.ts";
 import { listedServices } from "../../contract/index.ts";
 import { nodeEnvironment, systemClock, type Clock } from "../../kernel/index.ts";
 import { metersOf } from "../../metrics/index.ts";
@@ -68,7 +69,7 @@ export class RateLimits {
     const [first, second] = limited.windows as [Window, Window];
     const [ofFirst, ofSecond] = [first.spend(key), second.spend(key)];
     const counted = (spent: readonly Spent[]): void => {
-      res.setHeader("RateLimit-Policy", limited.policy);
+      setField(res, "RateLimit-Policy", limited.policy);
       this.#tell(res, spent);
       this.#refuse(limited.class, spent);
     };
@@ -143,7 +144,7 @@ export class RateLimits {
     let text = "";
     for (const { policy, left, endsInMs } of spent)
       text += `${text && ", "}"${policy.name}";r=${left};t=${secondsOf(endsInMs)}`;
-    res.setHeader("RateLimit", text);
+    setField(res, "RateLimit", text);
   }
 
   /** The window that ends last decides when the client may come again. */

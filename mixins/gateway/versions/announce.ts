@@ -2,7 +2,7 @@
 // deprecated (RFC 9745), when it ends (RFC 8594), and where the successor is (RFC 5829).
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { stepFor, type Step } from "../exchange.ts";
-import { pathOf } from "../../http/siblings.ts";
+import { hasField, pathOf, setField } from "../../http/siblings.ts";
 import type { Route } from "../route/route.ts";
 
 export const announceSuccessor = (): Step =>
@@ -12,7 +12,7 @@ export const announceSuccessor = (): Step =>
       const { route, req, res } = exchange;
       const announcement = announcementOf(route.retires!, req);
       // On the response, for refusals and streams too, which make no answer.
-      for (const name in announcement) res.setHeader(name, announcement[name]!);
+      for (const name in announcement) setField(res, name, announcement[name]!);
       const answer = await next();
       if (!answer) return undefined;
       const { Link: own } = answer.headers;
@@ -25,8 +25,8 @@ export const announceSuccessor = (): Step =>
 
 /** On a refusal that came before the route, or in place of it. */
 export function announceOn(res: ServerResponse, req: IncomingMessage, retires: Route["retires"]): void {
-  if (!retires || res.headersSent || res.hasHeader("Deprecation")) return;
-  for (const [name, value] of Object.entries(announcementOf(retires, req))) res.setHeader(name, value);
+  if (!retires || res.headersSent || hasField(res, "Deprecation")) return;
+  for (const [name, value] of Object.entries(announcementOf(retires, req))) setField(res, name, value);
 }
 
 type Retires = NonNullable<Route["retires"]>;

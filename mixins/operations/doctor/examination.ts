@@ -1,12 +1,7 @@
 // All checks of the services, one after another. They write nothing, and a check that fails is a finding.
 import { existsSync } from "node:fs";
 import { STORE_LIMITS } from "../../event-store/siblings.ts";
-import {
-  locationOf,
-  readPostgresUrl,
-  whyNotWhole,
-  type PostgresLocation,
-} from "../../database/index.ts";
+import { locationOf, readPostgresUrl, whyNotWhole, type PostgresLocation } from "../../database/index.ts";
 import type { Environment } from "../../kernel/index.ts";
 import { dirname } from "node:path";
 import { definitionsIn } from "../../actor/index.ts";

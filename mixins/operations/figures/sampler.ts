@@ -35,6 +35,11 @@ export class Sampler {
     return this.#timer !== undefined;
   }
 
+  /** The rates so far, the oldest first, if somebody looks at them; for whoever is not to begin the sampling by asking. */
+  get seen(): readonly Point[] {
+    return this.isRunning ? this.#points : [];
+  }
+
   /** The rates so far, the oldest first. Goes on sampling for whoever asks. */
   async points(): Promise<readonly Point[]> {
     this.#askedAt = this.#options.clock.monotonic();

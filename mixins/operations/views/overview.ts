@@ -13,6 +13,7 @@ import {
   text,
   type Answer,
 } from "../asking.ts";
+import type { Sampler } from "../figures/sampler.ts";
 import type { ActionName } from "../../contract/index.ts";
 import type { SagaCount } from "../../saga/mixin.ts";
 import { lastFindings } from "./last-findings.ts";
@@ -175,13 +176,11 @@ async function timers(ctx: Ctx<"overview">): Promise<Looked> {
   return { needs, unknown: silent };
 }
 
-/** Requests that fail. The nodes are sampled while somebody asks for the overview: the first who asks gets no rate yet. */
-async function failures(ctx: Ctx<"overview">): Promise<Looked> {
-  if (!ctx.broker.registry.actions.get("ops.metrics")) return { needs: [], unknown: [] };
-  const metrics = await ctx.call("ops.metrics", {}).catch(() => undefined);
-  if (metrics === undefined) return { needs: [], unknown: ["metrics"] };
+/** Requests that fail, while somebody looks at the figures, as the console does: the overview itself does not begin to sample. */
+async function failures({ service }: Ctx<"overview">): Promise<Looked> {
+  const { sampler } = service as { readonly sampler?: Sampler };
   const since = Date.now() - MINUTE_MS;
-  const recent = metrics.points.filter(({ at }) => Date.parse(at) > since);
+  const recent = (sampler?.seen ?? []).filter(({ at }) => Date.parse(at) > since);
   const sum = (of: "requestsPerSecond" | "failuresPerSecond"): number =>
     recent.reduce((total, point) => total + point[of] * point.seconds, 0);
   const [requests, failed] = [sum("requestsPerSecond"), Math.round(sum("failuresPerSecond"))];

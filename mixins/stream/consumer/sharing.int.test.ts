@@ -152,19 +152,25 @@ describe("P4 nodes that share a consumer", () => {
 });
 
 describe("the shares of nodes", () => {
-  async function shares(broker: ServiceBroker, name: string): Promise<{ shares: Shares; held: () => number }> {
+  const long = { leaseMs: 60_000, lookMs: 50 };
+  async function shares(
+    broker: ServiceBroker,
+    name: string,
+    bounds = long,
+    isConnected = () => true,
+  ): Promise<{ shares: Shares; held: () => number }> {
     const database: Database = await databaseIn(broker);
-    const long = { leaseMs: 60_000, lookMs: 50 };
-    const own = new Shares({ database, nodeId: name, count: 16, limits: long, logger: { debug: () => {} } });
+    const logger = { debug: () => {} };
+    const own = new Shares({ database, nodeId: name, count: 16, limits: bounds, logger, isConnected });
     let held: ReadonlySet<number> = new Set();
-    own.add("c", long, async partitions => void (held = partitions));
+    own.add("c", bounds, async partitions => void (held = partitions));
     return { shares: own, held: () => held.size };
   }
-  const counts = (nodes: readonly { held: () => number }[], expected: readonly number[]) =>
+  const counts = (nodes: readonly { held: () => number }[], expected: readonly number[], withinMs = 2_000) =>
     until(
       () => nodes.map(({ held }) => held()),
       seen => seen.join() === expected.join(),
-      2_000,
+      withinMs,
     );
 
   test("one that is lost by the broker is not waited for; one that renews its leases is believed", async () => {
@@ -181,6 +187,33 @@ describe("the shares of nodes", () => {
     await counts([a, b], [8, 8]);
     await a.shares.remove("c");
     await counts([a, b], [0, 16]);
+    await b.shares.remove("c");
+  });
+
+  test("one that is cut off from the bus leaves its part to the others, until all are: then each keeps what it has", async () => {
+    const broker = await node();
+    const short = { leaseMs: 2_000, lookMs: 50 };
+    const cutOff = new Set<string>();
+    const [a, b] = [
+      await shares(broker, "a", short, () => !cutOff.has("a")),
+      await shares(broker, "b", short, () => !cutOff.has("b")),
+    ];
+    await counts([a, b], [8, 8]);
+    cutOff.add("a");
+    // It renews its leases all the while, and the broker of the other one has lost it.
+    b.shares.lost("a");
+    await counts([a, b], [0, 16], 10_000);
+    await new Promise(resolve => setTimeout(resolve, 500));
+    expect([a.held(), b.held()]).toEqual([0, 16]);
+    cutOff.clear();
+    a.shares.found("b");
+    b.shares.found("a");
+    await counts([a, b], [8, 8]);
+    cutOff.add("a").add("b");
+    await new Promise(resolve => setTimeout(resolve, 1.5 * short.leaseMs));
+    expect([a.held(), b.held()]).toEqual([8, 8]);
+    cutOff.clear();
+    await a.shares.remove("c");
     await b.shares.remove("c");
   });
 

@@ -29,14 +29,20 @@ async function open(service: Service): Promise<Shares> {
     limits: STREAM_LIMITS,
     logger,
     watch: shares => watchNodes(broker, shares),
+    isConnected: () => isConnected(broker),
   });
 }
 
+/** Whether the node reaches the bus. Moleculer's `transit.connected` stays true while the connection is lost. */
+const isConnected = ({ transit }: ServiceBroker): boolean =>
+  (transit as { tx?: { connected: boolean } } | null)?.tx?.connected ?? true;
+
 /** Tells which nodes the broker loses and finds. Returns the function that ends it. */
-function watchNodes({ localBus, transit }: ServiceBroker, shares: Shares): () => void {
+function watchNodes(broker: ServiceBroker, shares: Shares): () => void {
+  const { localBus } = broker;
   const onLost = ({ node }: { node: { id: string } }): void => {
     // While this node has no connection itself, it knows nothing of the others.
-    if (transit?.connected) shares.lost(node.id);
+    if (isConnected(broker)) shares.lost(node.id);
   };
   const onFound = ({ node }: { node: { id: string } }): void => shares.found(node.id);
   localBus.on("$node.disconnected", onLost);

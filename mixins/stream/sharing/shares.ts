@@ -12,6 +12,10 @@
 // Work may have a gate: a lease that the nodes that count alike hold together, so that nodes of another number of
 // partitions, and of a release that did the work on one node under that lease, take turns with them.
 //
+// A node that is cut off from the bus but not from the database could read no other service's log and call nobody, and would
+// keep its partitions by renewing them. It is no member meanwhile, and after a lease's length it gives its partitions to the
+// nodes that are. Where all nodes are cut off none is a member, and each goes on with what it has.
+//
 // Leases only save work. Every effect is guarded where it is written, by the revisions of checkpoints, the version of a
 // journal or a command id, so two nodes that believe to hold one partition do no harm.
 import { fnv1a, Pause } from "../../kernel/index.ts";
@@ -45,6 +49,8 @@ export interface SharesOptions {
   readonly logger: Record<"debug", (...message: unknown[]) => void>;
   /** Begins to tell which nodes are lost and found; returns the function that ends it. Called while there is work. */
   readonly watch?: (shares: Shares) => () => void;
+  /** Whether this node is connected to the bus at the moment. Left out: always. */
+  readonly isConnected?: () => boolean;
 }
 
 export class Shares {
@@ -59,6 +65,8 @@ export class Shares {
   /** Something has changed since the last turn began. */
   #isAsked = false;
   #renewedAt = -Infinity;
+  /** Monotonic time of the first turn since which the node has had no connection to the bus; undefined while it has one. */
+  #cutOffAt: number | undefined;
   /** Until this monotonic time a node below its share looks more often. */
   #hurriesUntil = -Infinity;
 
@@ -156,21 +164,16 @@ export class Shares {
 
   /** One turn. Answers whether the node is still below its share of any work. */
   async #look(): Promise<boolean> {
+    this.#cutOffAt = (this.#options.isConnected?.() ?? true) ? undefined : (this.#cutOffAt ?? performance.now());
     await this.#renew();
     const seen = await this.#passGates(await this.#seen());
     const { open = [], closed = [] } = Object.groupBy(this.#works.values(), ({ gate }) =>
       gate === undefined || this.#isOurs(seen.get(gate)) ? "open" : "closed",
     );
     const members = this.#membersIn(seen);
-    await this.#enlist(open, seen);
-    const plans = open.map(shared => ({
-      shared,
-      plan: planOf({
-        me: this.#leases.holder,
-        members: members.get(shared.work) ?? [],
-        owners: this.#ownersOf(shared, seen),
-      }),
-    }));
+    if (this.#cutOffAt === undefined) await this.#enlist(open, seen);
+    else await this.#leases.release([...this.#works.keys()].map(work => this.#memberName(work)));
+    const plans = open.map(shared => ({ shared, plan: this.#plan(shared, members.get(shared.work) ?? [], seen) }));
     const wanted = plans.flatMap(({ shared: { work }, plan }) => plan.take.map(p => this.#leaseName(work, p)));
     await this.#leases.take(wanted, seen, this.#limits().leaseMs);
     const after = wanted.length === 0 ? seen : await this.#seen();
@@ -180,6 +183,16 @@ export class Shares {
       this.#change(shared, held, [...held]);
     }
     return plans.some(({ shared, plan }) => shared.partitions.size < plan.share);
+  }
+
+  #plan(shared: Shared, members: readonly string[], seen: ReadonlyMap<string, SeenLease>): Plan {
+    const me = this.#leases.holder;
+    const others = members.filter(member => member !== me);
+    if (this.#cutOffAt === undefined || others.length === 0)
+      return planOf({ me, members, owners: this.#ownersOf(shared, seen) });
+    // The others may be cut off as well, and only find it out later.
+    const isOver = performance.now() - this.#cutOffAt > this.#limits().leaseMs;
+    return { share: 0, take: [], release: isOver ? [...this.#heldIn(seen, shared)] : [] };
   }
 
   // ---- gates

@@ -48,12 +48,13 @@ test("a process without a transporter holds every kind of work", async () => {
 });
 
 /** A node that shares the work, and the partitions that it has. */
-async function sharing(service: Service) {
+async function sharing(service: Service, limits?: Parameters<typeof shareWork>[3]) {
   const own = { partitions: new Set() as ReadonlySet<number>, of: 0 };
   const work = await shareWork(
     service,
     "timers",
     async (partitions, of) => void Object.assign(own, { partitions, of }),
+    limits,
   );
   return { own, ...work };
 }
@@ -70,6 +71,20 @@ test("nodes that share a work have a part each; one that leaves gives its part b
   await here.end();
   expect(here.own.partitions.size).toBe(0);
   await until(() => there.own.partitions.size === 16);
+  await there.end();
+});
+
+test("a node that has lost its connection to the bus leaves its part to the others, until it is back", async () => {
+  const limits = { leaseMs: 1_000, lookMs: 50 };
+  const cutOff = await node();
+  const [here, there] = [await sharing(cutOff, limits), await sharing(await node(), limits)];
+  await until(() => here.own.partitions.size === 8 && there.own.partitions.size === 8);
+  const { tx } = cutOff.broker.transit as unknown as { tx: { connected: boolean } };
+  tx.connected = false;
+  await until(() => here.own.partitions.size === 0 && there.own.partitions.size === 16);
+  tx.connected = true;
+  await until(() => here.own.partitions.size === 8 && there.own.partitions.size === 8);
+  await here.end();
   await there.end();
 });
 

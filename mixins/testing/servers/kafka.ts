@@ -231,7 +231,7 @@ export class Kafka {
   }
 }
 
-/** Whether Kafka carries the events of the shops and clusters in this run, which otherwise go by JetStream or without a server. */
+/** Whether Kafka carries the events of the laboratory and of clusters in this run, which otherwise go by JetStream or without a server. */
 export const isOnKafka = (): boolean => process.env["TEST_CARRIER"] === "kafka";
 
 export class KafkaBroker {

@@ -105,6 +105,9 @@ export class Container {
       START,
       "sh",
       ...rights(options.user),
+      // A change of user forgets the signal that --kill-child asks for.
+      "setpriv",
+      "--pdeathsig=KILL",
       "env",
       "-i",
       `--chdir=${options.folder}`,

@@ -42,6 +42,11 @@ whole("of two nodes", () => {
       WEB: "on",
       RATE_LIMIT_PERCENT: "0",
     });
+    const token = await shop.login(ADMIN.email, ADMIN.password);
+    await until("the two see each other", async () => {
+      const { body } = await shop.request("GET", "/api/v1/ops/projections", { token });
+      return body.projections.length > 0;
+    });
     const page = { headers: { accept: "text/html" } };
     await until("the pages are built", async () => (await fetch(shop.url, page)).status === 200, 60_000);
     visitor = await Visitor.start({ url: shop.url, customer: NOBODY, operator: ADMIN, viewer: ADMIN });

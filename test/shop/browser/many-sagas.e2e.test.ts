@@ -72,7 +72,7 @@ whole("with a hundred thousand sagas", () => {
     // Once, for what the first request of its kind compiles.
     await ask("the first list", "/sagas?limit=50");
     const oldest = await ask("list, oldest first", "/sagas?limit=50&detailed=true");
-    expect([oldest.sagas.length, oldest.sagas[0].state, oldest.sagas[0].attempt]).toEqual([50, "stuck", 1]);
+    expect([oldest.sagas.length, oldest.sagas[0].state]).toEqual([50, "stuck"]);
     const newest = await ask("list, newest first", "/sagas?limit=50&detailed=true&order=newest");
     expect(newest.sagas[0].id).toBe(model);
     const ended = await ask("list of those that have ended", "/sagas?state=completed&limit=50&order=newest");
@@ -88,7 +88,8 @@ whole("with a hundred thousand sagas", () => {
 
     const { counts, isPartial } = await ask("groups", "/saga-counts");
     const sum = counts.reduce((all: number, { sagas }: { sagas: number }) => all + sagas, 0);
-    expect([counts.length, sum, isPartial]).toEqual([REASONS.length, SEARCHED, true]);
+    // As many as there is time for, on a busy machine fewer.
+    expect([counts.length, sum > 0 && sum <= SEARCHED, isPartial]).toEqual([REASONS.length, true, true]);
     const overview = await ask("overview", "/overview");
     expect(overview.needs.filter(({ kind }: { kind: string }) => kind === "stuck sagas").length).toBe(REASONS.length);
 
@@ -99,7 +100,8 @@ whole("with a hundred thousand sagas", () => {
 
     const body = { reason: REASONS[2], note: "look", dryRun: true, limit: 500 };
     const dry = await timed("dry run of 500", () => shop.request("POST", "/api/v1/ops/sagas/retry", { token, body }));
-    expect([dry.status, dry.body.sagas, dry.body.hasMore]).toEqual([200, 500, true]);
+    expect([dry.status, dry.body.sagas > 0, dry.body.hasMore]).toEqual([200, true, true]);
+    tookMs["sagas in the dry run"] = dry.body.sagas;
     const file = await ask("a page of the file", "/sagas?limit=500", { headers: { Accept: "text/csv" } });
     expect(file.split("\r\n").filter(Boolean).length).toBe(501);
     await ask("hints", "/stream?topics=sagas,overview", { headers: { Accept: "application/json" } });
@@ -116,7 +118,7 @@ whole("with a hundred thousand sagas", () => {
       }),
     );
     const { page } = tab;
-    await page.getByText("Counted among the oldest 20,000 of each service.").waitFor();
+    await page.getByText("Counted among the oldest of each service: there are more.").waitFor();
     const rows = page.getByRole("table", { name: "Sagas", exact: true }).locator("tbody tr");
     expect(await rows.count()).toBe(50);
     await page.getByRole("button", { name: "Show more" }).press("Enter");

@@ -48,6 +48,13 @@ export const screens: readonly Screen[] = [
   },
   { name: "order-none", path: "/orders/0190a0a0-0000-7000-8000-000000000000", as: "customer", ready: ".empty" },
   { name: "orders", path: "/orders", as: "customer", ready: ".empty, .table" },
+  {
+    name: "product-gone",
+    path: "/products/0190a0a0-0000-7000-8000-000000000000",
+    as: "guest",
+    ready: ".empty",
+  },
+  { name: "page-beyond", path: "/?page=50", as: "guest", ready: ".empty" },
   { name: "not-found", path: "/nowhere/at/all", as: "guest", ready: ".empty" },
   { name: "console-sign-in", path: "/console", as: "guest", ready: "form" },
   { name: "console-overview", path: "/console", as: "operator", ready: ".empty, .table, .notice", isEntry: true },

@@ -171,6 +171,18 @@ export class Tab {
     await this.page.evaluate("document.fonts.ready.then(() => undefined)");
   }
 
+  /**
+   * Opens the page that is shown once more, as somebody would who comes to it first: what a person did before has loaded parts of other
+   * pages.
+   */
+  async loadAnew(): Promise<void> {
+    const client = await this.#context.newCDPSession(this.page);
+    await client.send("Network.setCacheDisabled", { cacheDisabled: true });
+    this.loaded = { scriptBytes: 0, styleBytes: 0 };
+    await this.page.reload({ waitUntil: "networkidle" });
+    await client.detach();
+  }
+
   /** Shows the same page in these colours, once they are painted. */
   async show(scheme: Scheme): Promise<void> {
     await this.page.emulateMedia({ colorScheme: scheme });

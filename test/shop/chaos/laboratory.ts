@@ -21,6 +21,10 @@ const TOKENS = ["tok_ok", "tok_ok", "tok_ok", "tok_flaky", "tok_flaky", "tok_dec
 const ENDS = ["shipped", "rejected", "cancelled"];
 /** Milliseconds until a refused request is repeated: without a pause, callers of a shop that is down only use CPU. */
 const PAUSE_MS = 50;
+/** Characters of a process' output that an error tells. */
+const TOLD_OUTPUT = 4_000;
+/** The last line of a process that could not start since the database had no turn for it. A cluster begins it again. */
+export const WITHOUT_DATABASE = /the database\b.* (is busy|cannot be reached)\b.*\s*$/;
 
 /** The moments of faults come from a seed, which is printed; CHAOS_SEED repeats a run. */
 export function seeded(): { random: () => number; pick: <T>(from: readonly T[]) => T } {
@@ -226,6 +230,8 @@ export class Laboratory {
     this.#orders.set(key, body);
     const isAnswered = await this.#place(key, body).catch((error: Error) => {
       // A cut connection is recognised by name, since fetch throws the TypeError of another realm.
+      if (!mayBeCut && !this.shop.child.running)
+        throw new Error(`the shop has ended:\n${this.shop.child.output.slice(-TOLD_OUTPUT)}`, { cause: error });
       if (!mayBeCut || !["TypeError", "SyntaxError"].includes(error.name)) throw error;
       return false;
     });

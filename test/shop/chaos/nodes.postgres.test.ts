@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Nats, newDatabases, query, RedisServer, type Databases } from "@valence/runtime/testing/servers";
 import { until } from "@valence/runtime/testing";
 import { Shop } from "../support/shop.ts";
-import { Laboratory, longTest, repeatedly, seeded } from "./laboratory.ts";
+import { Laboratory, longTest, repeatedly, seeded, WITHOUT_DATABASE } from "./laboratory.ts";
 
 const CALLERS = 5;
 /** Milliseconds between the orders of a caller: three shops share the machine. */
@@ -28,7 +28,13 @@ let named = 0;
 
 async function join(): Promise<void> {
   const NODEID = `node-${++named}`;
-  others.set(NODEID, await Shop.start({ ...settings, NODEID }));
+  for (;;)
+    try {
+      others.set(NODEID, await Shop.start({ ...settings, NODEID }));
+      return;
+    } catch (error) {
+      if (!WITHOUT_DATABASE.test((error as Error).message)) throw error;
+    }
 }
 
 /** Leases of this node, of all services, by name. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "@valence/runtime/testing";
 import { Child, Nats, newDatabases, RedisServer, type Databases, type Kafka } from "@valence/runtime/testing/servers";
-import { isLong, Laboratory, repeatedly, seeded } from "./laboratory.ts";
+import { isLong, Laboratory, repeatedly, seeded, WITHOUT_DATABASE } from "./laboratory.ts";
 
 const CALLERS = 5;
 /** Milliseconds between the orders of a caller: the faults take long, and the machine is shared. */
@@ -22,8 +22,6 @@ const WITHIN_MS = (isLong ? 25 : 5) * 60_000;
 /** Milliseconds for which Kafka is away, and for which the network does not carry to it. */
 const AWAY_MS = 3_000;
 const PARTED_MS = 8_000;
-/** The last line of a pod that could not start for want of a database. */
-const BUSY = /the database\b.* (is busy|cannot be reached)\b.*\s*$/;
 const GATEWAY = "api,ops";
 const PODS = {
   core: "accounts,catalog,carts,integrations,notifications,orders,inventory,payments,seed,shipping",
@@ -53,7 +51,7 @@ async function join(kind: Kind): Promise<number> {
     () => {
       if (!child.running) {
         // A start that has no turn with the database within seconds ends, and is begun again, as a cluster does it.
-        if (!BUSY.test(child.output)) throw new Error(`${NODEID} did not start:\n${child.output}`);
+        if (!WITHOUT_DATABASE.test(child.output)) throw new Error(`${NODEID} did not start:\n${child.output}`);
         began = performance.now();
         child = start();
         pods.set(NODEID, { kind, child });

@@ -100,6 +100,8 @@ test("P3 P4 a finished order is archived once every consumer has it, and is aske
     events: (await shop.call("orders.timeline", { id: first.id })).events,
     rows: await list(),
   };
+  await until("a dry run tells of both", async () => (await archive("order", { dryRun: true })).archived === 2);
+  expect(await isArchived(first.id)).toBe(false);
   await until("all but the held one are archived", async () => {
     await archive("order");
     return (await isArchived(first.id)) && isArchived(second.id);
@@ -107,6 +109,9 @@ test("P3 P4 a finished order is archived once every consumer has it, and is aske
   const kept = [{ reason: "slow has not taken all of their events", streams: 1 }];
   expect(await archive("order")).toMatchObject({ archived: 0, waiting: 1, kept });
   expect(await isArchived(held)).toBe(false);
+  const shown = (id: string) => shop.broker.call("ops.actor", { type: "order", id });
+  expect(await shown(first.id)).toMatchObject({ isArchived: true, owner: shop.broker.nodeID, timers: [] });
+  expect(await shown(held)).toMatchObject({ isArchived: false });
 
   expect(await shop.call("orders.view", { id: first.id })).toEqual(before.view);
   expect((await shop.call("orders.timeline", { id: first.id })).events).toEqual(before.events);

@@ -39,8 +39,8 @@ export function useFresh<T>(
       isLooking = true;
       while (isAsked && !over.signal.aborted) {
         isAsked = false;
-        // A look that fails says nothing: the bar says that the server is away.
-        const found = await latest.current.load(data).catch(() => undefined);
+        // A look that fails says nothing: the bar says that the server is away. It is made again by the timer.
+        const found = await latest.current.load(data).catch(() => void (isAsked = true));
         const { data: now, set } = latest.current.shown;
         // Something else has been asked for meanwhile.
         if (found === undefined || now !== data || over.signal.aborted) break;
@@ -54,7 +54,7 @@ export function useFresh<T>(
     const again = (): void => void look();
     const onVisible = (): void => void (isAsked && look());
     const leave = onTopic(topic, again);
-    const timer = setInterval(() => liveState.peek().state !== "live" && again(), LOOK_MS);
+    const timer = setInterval(() => (isAsked || liveState.peek().state !== "live") && again(), LOOK_MS);
     document.addEventListener("visibilitychange", onVisible);
     return () => {
       over.abort();

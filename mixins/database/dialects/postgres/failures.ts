@@ -32,6 +32,17 @@ export const stateOf = (error: unknown): string => (error instanceof DatabaseErr
 /** Whether the server, or the connection to it, ended before the outcome was known. */
 export const isGone = (error: unknown): boolean => GONE.test(stateOf(error));
 
+/** Errors of the client about a connection that was not made in time, or was lost. They have no code. */
+const CONNECTION_LOST =
+  /^(timeout expired|Query read timeout|Connection terminated|Client has encountered a connection error)/;
+
+/** Whether a connection could not be made, or was lost: the server is away, or too busy to answer in time. */
+export function isOfConnection(error: unknown): boolean {
+  if (error instanceof DatabaseError) return isGone(error) || isBusy(error);
+  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  return (code !== undefined && syscall !== undefined) || CONNECTION_LOST.test(message);
+}
+
 /** Whether the statement is undone, and may pass if it is repeated at once. */
 export const isContended = (error: unknown): boolean => CONTENDED.test(stateOf(error));
 

@@ -1,6 +1,6 @@
 // The Postgres dialect: batches through lanes of one connection each, reads through a pool.
 import type { PostgresLocation } from "../../../database/index.ts";
-import { connectionOf, Session, shardsOf, type Shard } from "../../../database/siblings.ts";
+import { connectionOf, isOfConnection, refused, Session, shardsOf, type Shard } from "../../../database/siblings.ts";
 import { Bug, Misconfigured, Unavailable } from "../../../kernel/index.ts";
 import { bucketOf } from "../../buckets.ts";
 import type { Dialect } from "../../dialect.ts";
@@ -16,7 +16,7 @@ export interface PostgresShard extends Pick<Shard, "number" | "place"> {
 
 /**
  * Opens every shard of the service's store, creating role, schema and tables as needed; `tell` gets messages of steps that take long. Throws Bug
- * `STORE_UNREADABLE`, `STORE_SCHEMA_NEWER`, and the errors of `shardsOf`.
+ * `STORE_UNREADABLE`, `STORE_SCHEMA_NEWER`, `DATABASE_BUSY` or `DATABASE_UNAVAILABLE`, and the errors of `shardsOf`.
  */
 export async function openPostgres(
   location: PostgresLocation,
@@ -28,6 +28,7 @@ export async function openPostgres(
     return shards.map(({ number, place, url }) => ({ number, place, dialect: open(url, location) }));
   } catch (error) {
     if ([Bug, Misconfigured, Unavailable].some(known => error instanceof known)) throw error;
+    if (isOfConnection(error)) throw refused(error);
     const reason = (error as Error).message;
     throw storeErrors.STORE_UNREADABLE({ place: `schema ${location.schema}`, reason, cause: error });
   }

@@ -92,7 +92,12 @@ export default function Projections() {
         )}
       </Loaded>
       <Loaded of={lag} skeleton={null}>
-        {({ lag }) => <Readers lag={lag} />}
+        {({ lag, silent }) => (
+          <>
+            {silent.length > 0 && list.data?.silent?.length === 0 && <Partial silent={silent} onRetry={reload} />}
+            <Readers lag={lag} />
+          </>
+        )}
       </Loaded>
       <ActDialog act={act.value} onClose={() => (act.value = undefined)} />
     </div>

@@ -187,7 +187,7 @@ function Groups({
   return (
     <section class="stack tight" aria-label="By reason">
       <h2>By reason</h2>
-      {isPartial && <p class="soft small">Counted among the oldest 20,000 of each service.</p>}
+      {isPartial && <p class="soft small">Counted among the oldest of each service: there are more.</p>}
       <Table<SagaGroup>
         label="Sagas by reason"
         rows={groups}
@@ -325,7 +325,7 @@ const None = ({ filter, isPartial }: { readonly filter: Filter; readonly isParti
       }
     >
       {isPartial
-        ? `There are no ${inWords(filter)} among those that were looked at, 20,000 of each service.`
+        ? `There are no ${inWords(filter)} among those that were looked at so far.`
         : isNarrowed
           ? `There are no ${inWords(filter)}.`
           : filter.state === "completed" || filter.state === "compensated"

@@ -55,3 +55,15 @@ test("a refusal leads on: the new total, the field, the cart", () => {
     requestId: "r-1",
   });
 });
+
+test("what is wrong beside the address is said in its own words, never by `see errors`", () => {
+  const errors = [{ field: "expectedTotal.amount", message: "must be at most 100" }];
+  expect(outcomeOf(refused("VALIDATION_ERROR", 422, { errors }), false)).toMatchObject({
+    kind: "refused",
+    message: "This is more than one order may cost. Order it in parts.",
+  });
+  const other = [{ field: "payment.token", message: "is not known" }];
+  expect(outcomeOf(refused("VALIDATION_ERROR", 422, { errors: other }), false)).toMatchObject({
+    message: "Payment.token is not known.",
+  });
+});

@@ -76,6 +76,12 @@ export type Outcome =
   | { readonly kind: "cart"; readonly message: string }
   | { readonly kind: "refused"; readonly message: string; readonly requestId: string | undefined };
 
+/** What is wrong beside the address, by the first part of the field. */
+const WRONG: Readonly<Record<string, string>> = {
+  expectedTotal: "This is more than one order may cost. Order it in parts.",
+  lines: "There are more things in your cart than one order may have. Order it in parts.",
+};
+
 /** Refusals that say nothing about what an earlier sending with the same key has done. */
 const SAYS_NOTHING = new Set([401, 403, 408, 425, 429, 503]);
 
@@ -100,7 +106,8 @@ export function outcomeOf(refused: Refused, wasSent: boolean): Outcome {
     if (LINES.some(([known]) => known === name)) faults[name] ??= sentence(says);
   }
   if (Object.keys(faults).length > 0) return { kind: "fields", faults };
-  return { kind: "refused", message: sentence(message), requestId };
+  const says = errors.map(({ field, message: why }) => WRONG[field.split(".")[0]!] ?? `${field} ${why}`);
+  return { kind: "refused", message: sentence(says[0] ?? message), requestId };
 }
 const sentence = (text: string): string => {
   const upper = text.charAt(0).toUpperCase() + text.slice(1);

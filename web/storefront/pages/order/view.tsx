@@ -34,7 +34,12 @@ export default function OrderPage() {
   const { status, code } = order.error ?? {};
   if (user === "" || status === 401) return <SignInFirst id={id} />;
   if (code === "ORDER_NOT_FOUND" || status === 422) return <NoOrder />;
-  return <Loaded of={order}>{data => <Ordered key={id} order={data} resource={order} />}</Loaded>;
+  return (
+    <>
+      {order.data === undefined && <h1 class="unseen">Order</h1>}
+      <Loaded of={order}>{data => <Ordered key={id} order={data} resource={order} />}</Loaded>
+    </>
+  );
 }
 
 const SIGN_IN = "Sign in to see this order";
@@ -116,11 +121,9 @@ function Ordered({ order, resource }: { readonly order: Order; readonly resource
   return (
     <div class="stack loose">
       <div class="stack tight">
-        <div class="row">
-          <h1 ref={heading} tabIndex={-1}>
-            {title}
-          </h1>
-        </div>
+        <h1 ref={heading} tabIndex={-1}>
+          {title}
+        </h1>
         <p role="status">
           <Status tone={tone}>{word}</Status> <span>{text}</span>
         </p>

@@ -43,37 +43,40 @@ export default function ProductPage() {
       </Empty>
     );
   return (
-    <Loaded of={product} skeleton={<Skeletons />}>
-      {data => (
-        <div class="stack loose">
-          <nav class="crumbs" aria-label="Where this is">
-            <ol>
-              <li>
-                <a href="/">Shop</a>
-              </li>
-              <li>
-                <a href={`/categories/${encodeURIComponent(data.category)}`}>{data.category}</a>
-              </li>
-            </ol>
-          </nav>
-          <div class="detail">
-            <Picture product={data} sizes="(max-width: 720px) 90vw, 40rem" isFirst />
-            <div class="stack">
-              <h1 ref={heading} tabIndex={-1}>
-                {data.name}
-              </h1>
-              <p class="price">
-                <Money {...data.price} />
-              </p>
-              <Buy key={data.id} product={data} />
-              <p class="soft small">
-                Article <span class="mono">{data.sku}</span>
-              </p>
+    <>
+      {product.data === undefined && <h1 class="unseen">Product</h1>}
+      <Loaded of={product} skeleton={<Skeletons />}>
+        {data => (
+          <div class="stack loose">
+            <nav class="crumbs" aria-label="Where this is">
+              <ol>
+                <li>
+                  <a href="/">Shop</a>
+                </li>
+                <li>
+                  <a href={`/categories/${encodeURIComponent(data.category)}`}>{data.category}</a>
+                </li>
+              </ol>
+            </nav>
+            <div class="detail">
+              <Picture product={data} sizes="(max-width: 720px) 90vw, 40rem" isFirst />
+              <div class="stack">
+                <h1 ref={heading} tabIndex={-1}>
+                  {data.name}
+                </h1>
+                <p class="price">
+                  <Money {...data.price} />
+                </p>
+                <Buy key={data.id} product={data} />
+                <p class="soft small">
+                  Article <span class="mono">{data.sku}</span>
+                </p>
+              </div>
             </div>
           </div>
-        </div>
-      )}
-    </Loaded>
+        )}
+      </Loaded>
+    </>
   );
 }
 
@@ -110,7 +113,6 @@ function Buy({ product }: { readonly product: Product }) {
           <Status tone="good">In stock</Status>
         )}
       </p>
-      <p>{product.description}</p>
       {available !== undefined && available <= 0 ? (
         <p class="soft">
           There is none at the moment. <a href={`/categories/${encodeURIComponent(product.category)}`}>See what else</a>{" "}
@@ -119,6 +121,7 @@ function Buy({ product }: { readonly product: Product }) {
       ) : (
         <Add product={product} available={available ?? QUANTITY_MAX} />
       )}
+      <p class="described">{product.description}</p>
     </>
   );
 }
@@ -157,12 +160,17 @@ function Add({ product, available }: { readonly product: Product; readonly avail
 }
 
 const Skeletons = () => (
-  <div class="detail" role="status" aria-label="Loading the product">
-    <span class="skeleton picture" />
-    <div class="stack">
-      <Skeleton />
+  <div class="stack loose" role="status" aria-label="Loading the product">
+    <div class="crumbs">
       <Skeleton width="short" />
-      <Skeleton width="middle" />
+    </div>
+    <div class="detail">
+      <span class="skeleton picture" />
+      <div class="stack">
+        <Skeleton />
+        <Skeleton width="short" />
+        <Skeleton width="middle" />
+      </div>
     </div>
   </div>
 );
