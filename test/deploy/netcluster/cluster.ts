@@ -210,8 +210,10 @@ export class Cluster {
 
   /** Stops everything of ours in order, gateways first. Answers pods that did not end by themselves. */
   async stopOurs(): Promise<string[]> {
-    for (const { workload, pods } of [...this.#controlled.values()].toReversed())
-      if (workload.manifest.kind === "Deployment") await this.scale(workload.id, 0).then(() => pods);
+    const all = [...this.#controlled.values()].filter(({ workload }) => workload.manifest.kind === "Deployment");
+    const isFirst = ({ workload }: Controlled): boolean => workload.labels[NAME] === "gateway";
+    for (const { workload } of [...all.filter(isFirst), ...all.filter(one => !isFirst(one))])
+      await this.scale(workload.id, 0);
     await Promise.all(this.#ending);
     return this.history
       .filter(({ workload }) => workload.manifest.kind === "Deployment")
