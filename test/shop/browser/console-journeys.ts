@@ -63,7 +63,7 @@ export const consoleJourneys = (place: () => Place): void =>
       expect(await tab.faults()).toEqual([]);
 
       await keys.press("Control+k");
-      await tab.page.getByRole("combobox").waitFor();
+      await tab.page.getByRole("combobox", { name: /^A screen/ }).waitFor();
       await keys.type("activ");
       await keys.press("Enter");
       await heading(tab, "Activity");
