@@ -81,7 +81,7 @@ export const screens: readonly Screen[] = [
     before: async page => {
       await page.locator(".table, .empty").first().waitFor();
       await page.keyboard.press("Control+k");
-      await page.getByRole("combobox").pressSequentially("st");
+      await page.getByRole("combobox", { name: /^A screen/ }).pressSequentially("st");
     },
   },
   {
