@@ -1,4 +1,4 @@
-// What was measured, each number with the command that measures it anew, its unit and its date.
+// Measured figures, each number with the command that measures it anew, its unit and its date.
 import { readFileSync } from "node:fs";
 import type data from "./costs.json";
 
@@ -17,9 +17,9 @@ const file = JSON.parse(readFileSync(new URL("costs.json", import.meta.url), "ut
   Record<string, Figure>
 >;
 
-/** What the model is given. */
+/** Figures that the model is given. */
 export const FIGURES = file.costs;
-/** What it has to come to by itself. */
+/** Figures that it has to come to by itself. */
 export const MEASURED = file.measured;
 
 export type Costs = { readonly [Name in keyof (typeof data)["costs"]]: number };

@@ -51,10 +51,10 @@ export interface Plan {
     readonly keptMinutes: number;
   };
   readonly limits: readonly Limit[];
-  /** Of all cells, at the busiest time. */
+  /** The sum of all cells, at the busiest time. */
   readonly nodeCores: number;
   readonly postgresCores: number;
-  /** What a million orders cost. */
+  /** The cost of a million orders. */
   readonly perMillion: {
     readonly nodeCpuHours: number;
     readonly postgresCpuHours: number;
@@ -95,7 +95,7 @@ const CONNECTIONS: Readonly<Record<Role, number>> = { gateway: 0, core: 60, proj
 /** A primary, the standby that confirms, and a spare one. */
 const COPIES = 3;
 const CARRIER_SERVERS = 3;
-/** What the stream of an owner keeps. */
+/** The events that the stream of an owner keeps. */
 const STREAM_BYTES = 256 * 2 ** 20;
 /** Events of an order by the service that has most of them, orders. */
 const EVENTS_OF_BUSIEST = 5;
@@ -173,7 +173,7 @@ export function planOf(costs: Costs, wanted: Wanted, busy = BUSY): Plan {
   };
 }
 
-/** Of one cell, the lowest first. */
+/** Limits of one cell, the lowest first. */
 function limitsOf(costs: Costs, wanted: Wanted, cpu: Readonly<Record<Role, number>>): Limit[] {
   const taken = wanted.carrier === "kafka" ? costs.kafkaTaken : costs.jetstreamTaken;
   return [

@@ -91,7 +91,7 @@ export class Station {
   get isIdle(): boolean {
     return this.#busy === 0;
   }
-  /** That which waits, not what is at work. */
+  /** Requests that wait, without those at work. */
   get waiting(): number {
     return this.#waiting.length - this.#first;
   }

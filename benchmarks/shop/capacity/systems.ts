@@ -3,7 +3,7 @@
 import type { Costs } from "./costs.ts";
 import { Lane, Simulation, Station } from "./simulation.ts";
 
-/** What a system did, in simulated time. */
+/** Results of a system, in simulated time. */
 export interface Outcome {
   readonly perSecond: number;
   readonly p50Ms: number;
@@ -16,7 +16,7 @@ const LANES_OF_POSTGRES = 2;
 const WARM_UP_MS = 500;
 const MEASURED_MS = 2_000;
 
-/** What is done for each request; `then` is its answer. */
+/** The work for each request; `then` is its answer. */
 type Serve = (then: () => void) => void;
 
 export function quantile(sorted: ArrayLike<number>, q: number): number {

@@ -23,7 +23,7 @@ import { Pause } from "@valence/runtime/kernel";
 import { CallerWatch } from "./caller-watch.ts";
 import { HintStream, type HintReader } from "./hint-stream.ts";
 import { HintSampler, type Hints } from "./hints.ts";
-import { STREAM_HEADERS, tokenExpired } from "./stream-answer.ts";
+import { endStream, STREAM_HEADERS, tokenExpired } from "./stream-answer.ts";
 
 interface Reader {
   readonly source: EventSource;
@@ -202,7 +202,7 @@ class EventStream {
   end(retryMs?: number): void {
     if (this.#closed) return;
     this.close();
-    if (this.#res.headersSent) this.#res.end(retryMs === undefined ? "" : `retry: ${retryMs}\n\n`);
+    endStream(this.#res, retryMs);
   }
 
   /** The events after the version that the client has seen. Refuses a version that the actor has not reached. */

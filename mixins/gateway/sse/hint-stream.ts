@@ -10,7 +10,7 @@ import { hasRole } from "../auth/authorize.ts";
 import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { rolesFor, type ActionTarget, type Request, type Route } from "../route/route.ts";
-import { STREAM_HEADERS, tokenExpired } from "./stream-answer.ts";
+import { endStream, STREAM_HEADERS, tokenExpired } from "./stream-answer.ts";
 import type { Hint, Hints, HintSampler, Listener } from "./hints.ts";
 
 export interface HintReader {
@@ -96,7 +96,7 @@ export class HintStream implements Listener {
   end(retryMs?: number): void {
     if (this.#closed) return;
     this.close();
-    if (this.#res.headersSent) this.#res.end(retryMs === undefined ? "" : `retry: ${retryMs}\n\n`);
+    endStream(this.#res, retryMs);
   }
 
   /** The roles are those of the latest token. */
